@@ -1,0 +1,45 @@
+"""Mathematical circuits in the smallest neural networks: derived, proved, trained, compared."""
+
+from mathcircuits import circuits
+from mathcircuits.canonical import Snapped, canonical, merge_layers, snap
+from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
+from mathcircuits.functions import FUNCTIONS, Function
+from mathcircuits.network import Network
+from mathcircuits.plotting import (
+    draw_activations,
+    draw_comparison,
+    draw_function,
+    draw_network,
+    draw_runs,
+    draw_weights,
+)
+from mathcircuits.proof import Proof, find_network, prove_equal
+from mathcircuits.training import Runs, train
+
+__all__ = [
+    "FUNCTIONS",
+    "INK",
+    "MUTED",
+    "NEGATIVE",
+    "POSITIVE",
+    "Function",
+    "Network",
+    "Proof",
+    "Runs",
+    "Snapped",
+    "canonical",
+    "circuits",
+    "draw_activations",
+    "draw_comparison",
+    "draw_function",
+    "draw_network",
+    "draw_runs",
+    "draw_weights",
+    "find_network",
+    "merge_layers",
+    "prove_equal",
+    "save_figure",
+    "snap",
+    "train",
+    "use_style",
+]

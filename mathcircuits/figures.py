@@ -1,0 +1,153 @@
+"""One style, one palette, one way to save a figure."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb, to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+
+POSITIVE = "#0072B2"  # sign is colour, everywhere
+NEGATIVE = "#D55E00"
+INK = "#222222"
+MUTED = "#9AA0A6"  # zero, dead, failed; never for words that matter
+PAPER = "#FFFFFF"
+
+SIGNS = LinearSegmentedColormap.from_list("mathcircuits", [NEGATIVE, PAPER, POSITIVE])
+FORMATS = ("svg", "pdf", "png")
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # or it warns of the dates inside the fonts, once a PDF
+
+# Four colours and what they are on a dark slide. One affine map of RGB space takes each to the other, so
+# tints, greys and colour maps follow, and no colour needs a rule of its own.
+_DARK = {PAPER: "#16181D", INK: "#ECEEF1", POSITIVE: "#56B4E9", NEGATIVE: "#F0894A"}
+_TO_DARK = np.linalg.solve([[*to_rgb(c), 1] for c in _DARK], [to_rgb(c) for c in _DARK.values()])
+_COLOURS = {
+    Line2D: ("color", "markerfacecolor", "markeredgecolor"),
+    Patch: ("facecolor", "edgecolor"),
+    Collection: ("facecolor", "edgecolor"),
+    Text: ("color",),
+}
+
+
+def use_style() -> None:
+    """Use the project's style from here on; inside IPython, figures are shown as retina PNG.
+
+    >>> use_style()
+    >>> import matplotlib
+    >>> matplotlib.rcParams["axes.spines.top"]
+    False
+    """
+    plt.style.use("mathcircuits.mathcircuits")
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")
+
+
+def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | None = None) -> None:
+    """Write a figure as ``name`` .svg, .pdf and .png (300 dpi), and a dark variant of each (``name-dark``).
+
+    The same figure gives the same bytes in every run under one version of matplotlib. All six files are rendered
+    before the first is written, and each is written whole or not at all. The figure is left as it was.
+    To restyle one figure, change it and save it again, to another folder if you like:
+    ``save_figure(draw_network(minimum(), scale=3), "06-minimum", folder="talk")``.
+
+    Args:
+        fig: a figure, or any of its axes.
+        name: two digits (the notebook's), then words in lower case: "06-minimum". Saving again under a name replaces
+            its files, so that a cell can be run twice; that no two cells share one is a test on the notebooks.
+        folder: where to; left out, the environment variable MATHCIRCUITS_FIGURES says, else it is ``figures/``
+            in the repository.
+
+    Raises:
+        ValueError: a name of another form. TypeError: something else than a figure or axes.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_figure(plt.figure(), "00-nothing", folder=folder)
+    ...     print(*sorted(os.listdir(folder)))
+    00-nothing-dark.pdf 00-nothing-dark.png 00-nothing-dark.svg 00-nothing.pdf 00-nothing.png 00-nothing.svg
+    """
+    if not isinstance(fig, Figure | Axes):
+        raise TypeError(f"a {type(fig).__name__} was given; wanted a matplotlib figure or its axes")
+    if not re.fullmatch(r"\d\d(-[a-z0-9]+)+", name) or name.endswith("-dark"):
+        raise ValueError(
+            f"figure name {name!r} was given; wanted two digits and words in lower case, as in '06-minimum'"
+        )
+    default = Path(__file__).parents[1] / "figures"
+    folder = Path(folder or os.environ.get("MATHCIRCUITS_FIGURES") or default)
+    fig = fig.get_figure(root=True)
+    rendered = {f"{name}.{kind}": _render(fig, kind) for kind in FORMATS}
+    with _dark(fig):
+        rendered |= {f"{name}-dark.{kind}": _render(fig, kind) for kind in FORMATS}
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in rendered.items():
+        _write(folder / file, content)
+
+
+def _render(fig: Figure, kind: str) -> bytes:
+    same_bytes = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
+    fonts = {"svg.hashsalt": "mathcircuits", "svg.fonttype": "path", "pdf.fonttype": 42}
+    with mpl.rc_context(fonts), io.BytesIO() as file:
+        fig.savefig(file, format=kind, dpi=300, metadata=same_bytes, bbox_inches="tight", pad_inches=0.08)
+        return file.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _dark_colour(colour) -> np.ndarray:
+    """Map colours, shape (n, 4) or anything matplotlib takes for one; opacity stays."""
+    rgba = to_rgba_array(colour)
+    rgba[:, :3] = np.clip(np.column_stack([rgba[:, :3], np.ones(len(rgba))]) @ _TO_DARK, 0, 1)
+    return rgba
+
+
+def _dark_map(cmap: Colormap) -> Colormap:
+    return LinearSegmentedColormap.from_list(f"{cmap.name}-dark", _dark_colour(cmap(np.linspace(0, 1, 257))), 257)
+
+
+@contextlib.contextmanager
+def _dark(fig: Figure):
+    """Recolour every artist of the figure, and put each back as it was."""
+    fig.draw_without_rendering()  # ticks are made by drawing
+    artists = set(fig.findobj())
+    artists |= {a.get_bbox_patch() for a in artists if isinstance(a, Text)} - {None}
+    restore = []
+    for artist in artists:
+        if isinstance(artist, Collection | AxesImage) and artist.get_array() is not None:
+            restore.append((artist.set_cmap, artist.get_cmap()))
+            artist.set_cmap(_dark_map(artist.get_cmap()))
+            continue
+        for kind, properties in _COLOURS.items():
+            for key in properties if isinstance(artist, kind) else ():
+                colour, setter = getattr(artist, f"get_{key}")(), getattr(artist, f"set_{key}")
+                restore.append((setter, colour))
+                dark = _dark_colour(colour)
+                setter(dark if isinstance(artist, Collection) else dark[0] if len(dark) else colour)
+    try:
+        yield
+    finally:
+        for setter, value in reversed(restore):
+            setter(value)

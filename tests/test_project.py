@@ -1,0 +1,146 @@
+"""One list of versions, and a table that is current: what is written twice is held together here."""
+
+import copy
+import json
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import readme
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parent.parent
+LINES = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def pins() -> dict[str, str]:
+    """Return the version that requirements.txt pins each package to."""
+    found = [re.match(r"([\w.-]+)==([\w.]+)\s", line) for line in LINES]
+    return {canonicalize_name(match[1]): match[2] for match in found if match}
+
+
+def public(version: str) -> str:
+    """Return a version without its local part: 2.13.0+cpu is a build of 2.13.0."""
+    return Version(version).public
+
+
+# Versions
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_pins_exactly_and_says_what_for(line):
+    assert re.fullmatch(r"([\w.-]+==[\w.]+|-e \.)  # \S.+", line)
+
+
+def test_the_last_line_is_the_package_itself():
+    assert LINES[-1].split("  #")[0] == "-e ."
+    assert len(pins()) == len(LINES) - 1, "a package is pinned twice"
+
+
+@pytest.mark.parametrize(("name", "version"), pins().items())
+def test_pin_is_what_is_installed(name, version):
+    assert public(metadata.version(name)) == version
+
+
+def test_environment_takes_its_versions_from_requirements():
+    lines = [line.strip() for line in (ROOT / "environment.yml").read_text(encoding="utf-8").splitlines()]
+    dependencies = lines[lines.index("dependencies:") + 1 :]
+    assert dependencies == ["- python=3.11", "- pip", "- pip:", "- -r requirements.txt"]
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains("3.11")
+
+
+@pytest.mark.parametrize("dependency", PROJECT["dependencies"])
+def test_package_has_lower_bounds_that_the_pins_meet(dependency):
+    requirement = Requirement(dependency)
+    assert [bound.operator for bound in requirement.specifier] == [">="]
+    assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
+
+
+def test_versions_of_this_project_agree():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {PROJECT['version']}\n" in citation
+    assert metadata.version("mathcircuits") == PROJECT["version"]
+
+
+# The table in the README
+
+ROW = {"function": "|x|", "units": "2", "proved": "all real inputs", "seeds": 1000, "solved": 471}
+
+
+def executed(printed: str, cells: int = 1) -> dict:
+    """Return a notebook in which the cell tagged "results" printed this."""
+    result = {
+        "cell_type": "code",
+        "metadata": {"tags": ["results"]},
+        "source": ["print(row)"],
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": [printed]}],
+    }
+    first = {"cell_type": "markdown", "metadata": {}, "source": ["# 03 · Absolute value\n", "\n", "Text."]}
+    return {"cells": [first, *(copy.deepcopy(result) for _ in range(cells))]}
+
+
+def test_table_is_current():
+    assert (ROOT / "README.md").exists(), "README.md is missing"
+    assert readme.main(["--check"]) is None
+
+
+def test_table_has_a_row_for_each_notebook_with_results():
+    table = readme.table({"a.ipynb": executed(f"{ROW}\n"), "b.ipynb": executed("", cells=0)})
+    assert table.split("\n")[2:] == [
+        r"| [03 · Absolute value](a.ipynb) | $\vert x\vert $ | 2 | all real inputs | 471 of 1,000 (47 %) |"
+    ]
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "no dictionary",
+        "[1, 2]",
+        str({**ROW, "extra": 1}),
+        str({**ROW, "seeds": "1000"}),
+        str({**ROW, "solved": 1001}),
+        str({**ROW, "seeds": 0, "solved": 0}),
+        str({key: ROW[key] for key in ROW if key != "units"}),
+    ],
+)
+def test_results_of_another_shape_are_refused(printed):
+    with pytest.raises(ValueError, match=r"^a\.ipynb: "):
+        readme.table({"a.ipynb": executed(printed)})
+
+
+def test_two_cells_of_results_are_refused():
+    with pytest.raises(ValueError, match="2 cells are tagged"):
+        readme.table({"a.ipynb": executed(str(ROW), cells=2)})
+
+
+@pytest.mark.parametrize("text", ["", readme.BEGIN, readme.END + readme.BEGIN, 2 * (readme.BEGIN + readme.END)])
+def test_readme_without_its_markers_is_refused(text):
+    with pytest.raises(ValueError, match="once each"):
+        readme.updated(text, {})
+
+
+def test_table_is_written_and_checked(tmp_path):
+    assert "does not exist" in readme.main([], tmp_path)
+    file, folder = tmp_path / "README.md", tmp_path / "notebooks"
+    folder.mkdir()
+    (folder / "03_absolute_value.ipynb").write_text(json.dumps(executed(str(ROW))), encoding="utf-8")
+    file.write_text(f"before {readme.BEGIN}stale{readme.END} after", encoding="utf-8")
+    assert "is not the one" in readme.main(["--check"], tmp_path)
+    assert "stale" in file.read_text(encoding="utf-8")
+    assert readme.main([], tmp_path) is None
+    assert readme.main(["--check"], tmp_path) is None
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+    assert "(notebooks/03_absolute_value.ipynb)" in text
+    # A number that changes in a notebook makes the table stale.
+    (folder / "03_absolute_value.ipynb").write_text(json.dumps(executed(str({**ROW, "solved": 472}))))
+    assert "is not the one" in readme.main(["--check"], tmp_path)
+    (folder / "03_absolute_value.ipynb").write_text(json.dumps(executed("nothing")))
+    assert "wanted a dictionary" in readme.main([], tmp_path)
+    assert file.read_text(encoding="utf-8") == text

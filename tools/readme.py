@@ -1,0 +1,120 @@
+"""Write the table of results in README.md from the outputs of the executed notebooks.
+
+A notebook that has a row in the table prints it, as a dictionary, in its one code cell tagged "results".
+
+    python tools/readme.py            write the table
+    python tools/readme.py --check    fail if the table is not the one the notebooks give
+"""
+
+import argparse
+import ast
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+KEYS = {"function": str, "units": str, "proved": str, "seeds": int, "solved": int}
+HEADER = """\
+| Notebook | Function | Hidden units | Proved for | Seeds solved |
+|:--|:--|:--|:--|--:|"""
+
+
+def results(notebook: dict) -> dict | None:
+    """Return what the cell tagged "results" printed, or None if there is no such cell."""
+    cells = [cell for cell in notebook["cells"] if "results" in cell["metadata"].get("tags", [])]
+    if not cells:
+        return None
+    if len(cells) > 1:
+        raise ValueError(f"{len(cells)} cells are tagged 'results'; wanted one at most")
+    printed = "".join("".join(out["text"]) for out in cells[0]["outputs"] if out.get("name") == "stdout")
+    try:
+        row = ast.literal_eval(printed.strip())
+    except (SyntaxError, ValueError):
+        raise ValueError(f"the cell tagged 'results' printed {printed!r}; wanted a dictionary") from None
+    if not isinstance(row, dict) or {key: type(value) for key, value in row.items()} != KEYS:
+        wanted = ", ".join(f"{key} ({kind.__name__})" for key, kind in KEYS.items())
+        raise ValueError(f"the cell tagged 'results' printed {row!r}; wanted the keys {wanted}")
+    if not 0 <= row["solved"] <= row["seeds"] or row["seeds"] == 0:
+        raise ValueError(f"{row['solved']} of {row['seeds']} seeds solved; that cannot be")
+    return row
+
+
+def title(notebook: dict) -> str:
+    """Return the title: the heading that the first cell begins with."""
+    line = "".join(notebook["cells"][0]["source"]).split("\n")[0]
+    if not line.startswith("# "):
+        raise ValueError(f"the first cell begins with {line!r}; wanted a title, '# …'")
+    return line.removeprefix("# ").strip()
+
+
+def share(solved: int, seeds: int) -> str:
+    """Return a count with its percentage, which is 0 or 100 only if it is so exactly.
+
+    >>> share(471, 1000), share(999, 1000), share(100, 100)
+    ('471 of 1,000 (47 %)', '999 of 1,000 (99.9 %)', '100 of 100 (100 %)')
+    """
+    percent = f"{100 * solved / seeds:.0f}"
+    if (percent == "0" and solved) or (percent == "100" and solved < seeds):
+        percent = f"{100 * solved / seeds:.1f}"
+    return f"{solved:,} of {seeds:,} ({percent} %)"
+
+
+def table(notebooks: dict[str, dict]) -> str:
+    """Return the table in Markdown: a row for each notebook with results, under its path from the README."""
+    rows = [HEADER]
+    for path, notebook in notebooks.items():
+        try:
+            row, name = results(notebook), title(notebook)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        if row is not None:
+            # A bar would end the table cell, even in a formula.
+            function = re.sub(r"(?<!\\)\|", r"\\vert ", row["function"])
+            solved = share(row["solved"], row["seeds"])
+            rows.append(f"| [{name}]({path}) | ${function}$ | {row['units']} | {row['proved']} | {solved} |")
+    return "\n".join(rows)
+
+
+def updated(readme: str, notebooks: dict[str, dict]) -> str:
+    """Return the text of the README with the table between its two markers made anew."""
+    if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(BEGIN) > readme.index(END):
+        raise ValueError(f"README.md must hold {BEGIN} and {END} once each, in this order")
+    before, rest = readme.split(BEGIN)
+    return f"{before}{BEGIN}\n{table(notebooks)}\n{END}{rest.split(END)[1]}"
+
+
+def read_notebooks(root: Path = ROOT) -> dict[str, dict]:
+    """Return the notebooks of the series in reading order, each under its path from the root."""
+    paths = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    return {path.relative_to(root).as_posix(): json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> str | None:
+    """Write or check the table; return what is wrong, or None."""
+    parser = argparse.ArgumentParser(description="Write the table of results in README.md.")
+    parser.add_argument("--check", action="store_true", help="change nothing, fail if it is not current")
+    options = parser.parse_args(arguments)
+    readme = root / "README.md"
+    if not readme.exists():
+        return f"{readme} does not exist; the table has no place to go"
+    old = readme.read_text(encoding="utf-8")
+    try:
+        new = updated(old, read_notebooks(root))
+    except ValueError as error:
+        return str(error)
+    if new == old:
+        return None
+    if options.check:
+        return "the table in README.md is not the one the notebooks give: run `make run`, or tools/readme.py"
+    # Written beside it and moved over it: whole or not at all.
+    fresh = readme.with_name("README.md.new")
+    fresh.write_text(new, encoding="utf-8")
+    os.replace(fresh, readme)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
