@@ -8,6 +8,7 @@ from mathcircuits.network import Network
 from mathcircuits.plotting import (
     draw_activations,
     draw_comparison,
+    draw_directions,
     draw_function,
     draw_network,
     draw_runs,
@@ -31,6 +32,7 @@ __all__ = [
     "circuits",
     "draw_activations",
     "draw_comparison",
+    "draw_directions",
     "draw_function",
     "draw_network",
     "draw_runs",

@@ -7,6 +7,9 @@ S. Osier, "Mathematical Circuits in Neural Networks" (2022); the notebooks deriv
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from mathcircuits.network import Network
 
 
@@ -178,6 +181,9 @@ def minimum_of(n: int) -> Network:
 
     An odd number out waits for the next round behind a reconstructor circuit.
 
+    Raises:
+        ValueError: n below 2.
+
     >>> minimum_of(4).widths, minimum_of(3).widths
     ((4, 6, 3, 1), (3, 5, 3, 1))
     """
@@ -185,12 +191,8 @@ def minimum_of(n: int) -> Network:
         raise ValueError(f"the minimum of {n} number(s) was asked for; wanted two or more")
     if n == 2:
         return minimum()
-    first = minimum()
-    for _ in range(n // 2 - 1):
-        first = first | minimum()
-    if n % 2:
-        first = first | reconstructor_circuit()
-    return minimum_of((n + 1) // 2) @ first
+    first_round = [minimum()] * (n // 2) + [reconstructor_circuit()] * (n % 2)
+    return minimum_of(n - n // 2) @ reduce(or_, first_round)
 
 
 def minimum_of_four() -> Network:
@@ -205,12 +207,12 @@ def minimum_of_four() -> Network:
 def minimum_of_three() -> Network:
     """min(x1, x2, x3) in one unit less than the tournament. Widths (3, 4, 3, 1).
 
-    The first layer's x3 serves twice: p - q + x3 with p = relu(x3 - x1) and so on; notebook 07 derives it.
+    It is x3 - max(p, q) = (x3 - p) - relu(q - p), with p = relu(x3 - x1) and q = relu(x3 - x2).
 
     >>> minimum_of_three()(3, -5, 2)
     Fraction(-5, 1)
     """
-    # max(x1, x2, x3) is x3 + relu(x1 - x3) + relu(relu(x2 - x3) - relu(x1 - x3)); min(x) = -max(-x).
+    # Units p, q, and both signs of x3; then relu(q - p), and both signs of p - x3.
     hidden = [[-1, 0, 1], [0, -1, 1], [0, 0, -1], [0, 0, 1]]
     second = [[-1, 1, 0, 0], [1, 0, 1, -1], [-1, 0, -1, 1]]
     names = [

@@ -134,20 +134,22 @@ def _dark(fig: Figure):
     fig.draw_without_rendering()  # ticks are made by drawing
     artists = set(fig.findobj())
     artists |= {a.get_bbox_patch() for a in artists if isinstance(a, Text)} - {None}
-    restore = []
+    changes = []  # (setter, as it was, dark): all read before any is set, as a new colour map recolours its labels
     for artist in artists:
         if isinstance(artist, Collection | AxesImage) and artist.get_array() is not None:
-            restore.append((artist.set_cmap, artist.get_cmap()))
-            artist.set_cmap(_dark_map(artist.get_cmap()))
+            changes.append((artist.set_cmap, artist.get_cmap(), _dark_map(artist.get_cmap())))
             continue
         for kind, properties in _COLOURS.items():
             for key in properties if isinstance(artist, kind) else ():
                 colour, setter = getattr(artist, f"get_{key}")(), getattr(artist, f"set_{key}")
-                restore.append((setter, colour))
                 dark = _dark_colour(colour)
-                setter(dark if isinstance(artist, Collection) else dark[0] if len(dark) else colour)
+                dark = dark if isinstance(artist, Collection) else dark[0] if len(dark) else colour
+                changes.append((setter, colour, dark))
+    changes.sort(key=lambda change: not isinstance(change[1], Colormap))
+    for setter, _, dark in changes:
+        setter(dark)
     try:
         yield
     finally:
-        for setter, value in reversed(restore):
-            setter(value)
+        for setter, light, _ in changes:
+            setter(light)

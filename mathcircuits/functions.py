@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from numbers import Rational
 
 import numpy as np
+import torch
+
+from mathcircuits.network import to_fractions
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Function:
         widths: of the smallest network known (its notebook says whether it is proved smallest).
         low, high: training inputs are uniform on [low, high] in each coordinate.
 
-    >>> FUNCTIONS["minimum"](3, Fraction(-5, 2)), FUNCTIONS["minimum"].widths
-    (Fraction(-5, 2), (2, 3, 1))
+    >>> FUNCTIONS["minimum"](3, -5), FUNCTIONS["minimum"].widths
+    (Fraction(-5, 1), (2, 3, 1))
     """
 
     name: str
@@ -39,18 +41,21 @@ class Function:
     def __call__(self, *inputs):
         """Evaluate: exactly for integers and Fractions, in float64 for floats and arrays, or on tensors.
 
+        Inputs are scalars, or arrays or tensors of one shape; so is the result.
+
         Raises:
             ValueError: a number of inputs that is not the arity.
+
+        >>> FUNCTIONS["absolute_value"](np.array([3, -5])).tolist()
+        [3.0, 5.0]
         """
         if len(inputs) != self.arity:
             raise ValueError(f"{len(inputs)} inputs were given; {self.name} takes {self.arity}")
         if all(isinstance(x, Rational) for x in inputs):
-            return self.definition(np, *map(Fraction, inputs))
-        if hasattr(inputs[0], "detach"):
-            import torch
-
+            return self.definition(np, *to_fractions(inputs))
+        if isinstance(inputs[0], torch.Tensor):
             return self.definition(torch, *inputs)
-        return self.definition(np, *(np.asarray(x, dtype=np.float64) for x in inputs))
+        return self.definition(np, *(np.asarray(x, dtype=np.float64)[()] for x in inputs))
 
     def sample(self, generator: np.random.Generator, n: int) -> np.ndarray:
         """Draw n inputs, shape (n, arity), uniform on [low, high] in each coordinate.
@@ -59,6 +64,18 @@ class Function:
         (3, 2)
         """
         return generator.uniform(self.low, self.high, size=(n, self.arity))
+
+    def grid(self, n: int) -> np.ndarray:
+        """Return about n inputs, shape (_, arity): the centres of equal boxes that fill [low, high] in each coordinate.
+
+        There is an even number of boxes along each coordinate, so the inputs are as symmetric as the range is.
+
+        >>> FUNCTIONS["minimum"].grid(4).tolist()
+        [[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]]
+        """
+        side = 2 * max(1, round(n ** (1 / self.arity) / 2))
+        centres = self.low + (self.high - self.low) * (np.arange(side) + 0.5) / side
+        return np.stack(np.meshgrid(*[centres] * self.arity, indexing="ij"), -1).reshape(-1, self.arity)
 
 
 def _minimum_of(m, first, *others):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from numbers import Rational, Real
 
 import numpy as np
@@ -12,25 +14,23 @@ import torch
 
 Names = tuple[tuple[str, ...], ...]
 
+# From numpy's integers to Python's first: theirs overflow, inside a Fraction too.
+to_fractions = np.vectorize(lambda v: Fraction(v.item() if isinstance(v, np.generic) else v), otypes=[object])
 
-def _array(values, ndim: int, what: str) -> np.ndarray:
-    """Return a read-only array: Fractions (dtype object) if every entry is rational, else float64."""
+
+def _entries(values, ndim: int, what: str) -> np.ndarray:
+    """Return a new array (dtype object) of finite real numbers, whatever holds them."""
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu().numpy()
     array = np.array(values, dtype=object)
-    if array.ndim != ndim or 0 in array.shape:
-        raise ValueError(f"{what} has shape {array.shape}; wanted a non-empty array of {ndim} dimension(s)")
+    if array.ndim != ndim or array.size == 0:
+        wanted = "rows of equal length" if ndim == 2 else "a list of numbers"
+        raise ValueError(f"{what} has shape {array.shape}; wanted {wanted}, not empty")
     for value in array.flat:
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
             raise TypeError(f"{what} holds {value!r}; wanted integers, Fractions or floats")
-        if not isinstance(value, Rational) and not np.isfinite(value):
+        if not abs(value) < math.inf:
             raise ValueError(f"{what} holds {value}; wanted finite numbers")
-    if all(isinstance(value, Rational) for value in array.flat):
-        flat = [Fraction(int(v)) if isinstance(v, np.integer) else Fraction(v) for v in array.flat]
-        array = np.array([*flat, None], dtype=object)[:-1].reshape(array.shape)
-    else:
-        array = array.astype(np.float64)
-    array.flags.writeable = False
     return array
 
 
@@ -60,29 +60,27 @@ class Network:
     names: Names | None = field(default=None, repr=False)
 
     def __post_init__(self):
-        if len(self.weights) == 0:
+        weights = [_entries(w, 2, f"matrix {k}") for k, w in enumerate(self.weights, 1)]
+        if not weights:
             raise ValueError("a network of no layers was given; wanted at least one matrix")
-        weights = [_array(w, 2, f"matrix {k} of the network") for k, w in enumerate(self.weights, 1)]
-        biases = [[0] * len(w) for w in weights] if self.biases is None else self.biases
-        if len(biases) != len(weights):
-            raise ValueError(f"{len(weights)} matrices and {len(biases)} biases were given; wanted as many of each")
-        biases = [_array(b, 1, f"bias {k} of the network") for k, b in enumerate(biases, 1)]
-        for k, (inner, outer) in enumerate(zip(weights, weights[1:], strict=False), 1):
+        for k, (inner, outer) in enumerate(pairwise(weights), 1):
             if len(inner) != outer.shape[1]:
                 raise ValueError(f"matrix {k} gives {len(inner)} values but matrix {k + 1} takes {outer.shape[1]}")
-        for k, (w, b) in enumerate(zip(weights, biases, strict=True), 1):
-            if len(w) != len(b):
-                raise ValueError(f"matrix {k} gives {len(w)} values but bias {k} has {len(b)}")
-        if any(a.dtype == np.float64 for a in weights + biases):
-            weights = [_array(w.astype(np.float64), 2, "") for w in weights]
-            biases = [_array(b.astype(np.float64), 1, "") for b in biases]
-        names = self.names if self.names is not None else [[""] * len(w) for w in weights[:-1]]
+        sizes = [len(w) for w in weights]
+        biases = [[0] * n for n in sizes] if self.biases is None else self.biases
+        biases = [_entries(b, 1, f"bias {k}") for k, b in enumerate(biases, 1)]
+        names = [[""] * n for n in sizes[:-1]] if self.names is None else self.names
         names = tuple(tuple(layer) for layer in names)
-        if tuple(map(len, names)) != tuple(map(len, weights[:-1])):
-            raise ValueError(f"names for {tuple(map(len, names))} hidden units were given; "
-                             f"the network has {tuple(map(len, weights[:-1]))}")  # fmt: skip
-        for key, value in (("weights", tuple(weights)), ("biases", tuple(biases)), ("names", names)):
-            object.__setattr__(self, key, value)
+        for what, given, wanted in (("biases", biases, sizes), ("names", names, sizes[:-1])):
+            if [len(layer) for layer in given] != wanted:
+                raise ValueError(f"{what} for {[len(layer) for layer in given]} units were given; wanted {wanted}")
+        exact = all(isinstance(value, Rational) for a in weights + biases for value in a.flat)
+        arrays = [to_fractions(a) if exact else a.astype(np.float64) for a in weights + biases]
+        for array in arrays:
+            array.flags.writeable = False
+        object.__setattr__(self, "weights", tuple(arrays[: len(weights)]))
+        object.__setattr__(self, "biases", tuple(arrays[len(weights) :]))
+        object.__setattr__(self, "names", names)
 
     # --- what it is -------------------------------------------------------------------------------
 
@@ -115,6 +113,7 @@ class Network:
         )
 
     def __hash__(self) -> int:
+        """Equal networks have equal hashes: a network may be a key, or counted."""
         return hash((self.widths, *(x for a in self.weights + self.biases for x in a.flat)))
 
     def __str__(self) -> str:
@@ -122,7 +121,7 @@ class Network:
         lines, inputs = [], [f"x{i + 1}" for i in range(self.arity)] if self.arity > 1 else ["x"]
         for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             last = k == len(self.weights) - 1
-            letter = "y" if last else "hgfedc"[k] if k < 6 else f"h{k}_"
+            letter = "y" if last else "hgfedcba"[k % 8]
             outputs = [f"{letter}{j + 1}" for j in range(len(w))] if len(w) > 1 or not last else ["y"]
             for name, row, bias in zip(outputs, w, b, strict=True):
                 right = linear_formula(row, bias, inputs)
@@ -136,24 +135,27 @@ class Network:
         """Return the value of every node: the inputs, each hidden layer after its ReLU, the output.
 
         Inputs are one scalar, or one array of any common shape, for each input of the network. The
-        values of a layer have shape (units, *shape). They are Fractions if network and inputs are exact.
+        values of a layer have shape (units, *shape). They are Fractions if the network is exact and the
+        inputs are integers or Fractions; floats and arrays give float64.
+
+        Raises:
+            ValueError: a number of inputs that is not the arity; arrays whose shapes do not go together.
 
         >>> [layer.tolist() for layer in Network([[[1], [-1]], [[1.0, -1.0]]]).activations(-5)]
         [[-5.0], [0.0, 5.0], [-5.0]]
         """
         if len(inputs) != self.arity:
             raise ValueError(f"{len(inputs)} inputs were given; the network takes {self.arity}")
-        rational = all(isinstance(x, Rational) for x in inputs)
-        if self.exact and rational:
-            values = np.array([*map(Fraction, inputs), None], dtype=object)[:-1]
+        if self.exact and all(isinstance(x, Rational) for x in inputs):
+            values, zero = to_fractions(np.array(inputs, dtype=object)), Fraction(0)
         else:
-            values = np.stack(np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in inputs)))
-        kind, layers = values.dtype, [values]
+            values, zero = np.stack(np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in inputs))), 0.0
+        layers = [values]
         for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            b = b.astype(kind).reshape(-1, *[1] * (values.ndim - 1))
-            values = np.tensordot(w.astype(kind), values, axes=1) + b
+            values = np.tensordot(w.astype(values.dtype), values, axes=1)
+            values += b.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
             if k < len(self.weights) - 1:
-                values = np.maximum(values, Fraction(0) if kind == object else 0.0)
+                values = np.maximum(values, zero)
             layers.append(values)
         return layers
 
@@ -176,13 +178,9 @@ class Network:
             return NotImplemented
         if inner.widths[-1] != self.arity:
             raise ValueError(f"the inner network has {inner.widths[-1]} outputs, the outer one takes {self.arity}")
-        joint = self.weights[0] @ inner.weights[-1]
+        weights = (*inner.weights[:-1], self.weights[0] @ inner.weights[-1], *self.weights[1:])
         bias = self.weights[0] @ inner.biases[-1] + self.biases[0]
-        return Network(
-            (*inner.weights[:-1], joint, *self.weights[1:]),
-            (*inner.biases[:-1], bias, *self.biases[1:]),
-            inner.names + self.names,
-        )
+        return Network(weights, (*inner.biases[:-1], bias, *self.biases[1:]), inner.names + self.names)
 
     def __or__(self, right: Network) -> Network:
         """Set two networks side by side on separate inputs; the shallower is padded with identity circuits.
@@ -215,23 +213,29 @@ class Network:
         if not isinstance(other, Network):
             return NotImplemented
         if (self.arity, self.widths[-1]) != (other.arity, other.widths[-1]):
-            raise ValueError(f"networks of widths {self.widths} and {other.widths} were given; "
-                             "to be added they need as many inputs and as many outputs")  # fmt: skip
-        both = np.vstack([np.eye(self.arity, dtype=int)] * 2)
-        total = np.hstack([np.eye(self.widths[-1], dtype=int)] * 2)
+            both = f"{self.widths} and {other.widths}"
+            raise ValueError(f"networks of widths {both} were given; wanted as many inputs and as many outputs")
+        both = np.tile(np.eye(self.arity, dtype=int), (2, 1))
+        total = np.tile(np.eye(self.widths[-1], dtype=int), (1, 2))
         return Network([total]) @ (self | other) @ Network([both])
 
-    def __rmul__(self, factor) -> Network:
-        """Multiply the output by a number."""
+    def __rmul__(self, factor: Real) -> Network:
+        """Multiply the output by a number.
+
+        >>> (Fraction(1, 2) * Network([[[1]], [[1]]]))(3)
+        Fraction(3, 2)
+        """
         if not isinstance(factor, Real):
             return NotImplemented
         w, b = self.weights[-1] * factor, self.biases[-1] * factor
         return Network((*self.weights[:-1], w), (*self.biases[:-1], b), self.names)
 
     def __neg__(self) -> Network:
+        """Turn the sign of the output."""
         return -1 * self
 
     def __sub__(self, other: Network) -> Network:
+        """Subtract the outputs of two networks that read the same inputs."""
         return self + -other if isinstance(other, Network) else NotImplemented
 
     def with_weight(self, layer: int, row: int, column: int, value) -> Network:
@@ -246,37 +250,62 @@ class Network:
 
     # --- to and from elsewhere ----------------------------------------------------------------------------
 
+    def map_weights(self, change: Callable[[Real], Real]) -> Network:
+        """Return the network with ``change(value)`` in place of every weight and bias.
+
+        >>> print(Network([[[0.9], [-1.2]], [[1.1, -0.8]]]).map_weights(round))
+        h1 = relu(x)
+        h2 = relu(-x)
+        y = h1 - h2
+        """
+        each = np.vectorize(change, otypes=[object])
+        return Network([each(w) for w in self.weights], [each(b) for b in self.biases], self.names)
+
     def to_exact(self) -> Network:
-        """Return the network whose every weight is the rational number that the float stands for."""
-        convert = np.vectorize(Fraction, otypes=[object])
-        return Network([convert(w) for w in self.weights], [convert(b) for b in self.biases], self.names)
+        """Return the network whose every weight is the rational number that the float stands for.
+
+        >>> Network([[[0.5]], [[1.0]]]).to_exact()(3)
+        Fraction(3, 2)
+        """
+        return self.map_weights(Fraction)
 
     def to_float(self) -> Network:
-        """Return the network in float64, each weight rounded to the nearest float."""
-        return Network(
-            [w.astype(np.float64) for w in self.weights],
-            [b.astype(np.float64) for b in self.biases],
-            self.names,
-        )
+        """Return the network in float64, each weight rounded to the nearest float.
+
+        >>> Network([[[1]], [[Fraction(1, 4)]]]).to_float()(3).item()
+        0.75
+        """
+        return self.map_weights(float)
 
     def to_torch(self, dtype: torch.dtype = torch.float64) -> torch.nn.Sequential:
         """Return a ``torch.nn.Sequential`` of Linear and ReLU that computes the same function.
 
-        Layers whose every bias is zero are made without one if the whole network is bias-free.
+        The layers have no biases if the network is bias-free.
+
+        >>> Network([[[1], [-1]], [[1, -1]]]).to_torch()
+        Sequential(
+          (0): Linear(in_features=1, out_features=2, bias=False)
+          (1): ReLU()
+          (2): Linear(in_features=2, out_features=1, bias=False)
+        )
         """
-        layers = []
+        layers, bias = [], not self.bias_free
         for w, b in zip(self.weights, self.biases, strict=True):
-            linear = torch.nn.Linear(w.shape[1], w.shape[0], bias=not self.bias_free, dtype=dtype)
+            # skip_init: a fresh Linear would draw from torch's global random numbers.
+            linear = torch.nn.utils.skip_init(torch.nn.Linear, w.shape[1], w.shape[0], bias=bias, dtype=dtype)
             with torch.no_grad():
                 linear.weight.copy_(torch.from_numpy(w.astype(np.float64)))
-                if not self.bias_free:
+                if bias:
                     linear.bias.copy_(torch.from_numpy(b.astype(np.float64)))
             layers += [linear, torch.nn.ReLU()]
         return torch.nn.Sequential(*layers[:-1])
 
     @classmethod
     def from_torch(cls, module: torch.nn.Sequential) -> Network:
-        """Return the network that a Sequential of Linear, ReLU, Linear, ..., Linear holds.
+        """Return the network that a Sequential of Linear, ReLU, Linear, ..., Linear holds, in float64.
+
+        Raises:
+            TypeError: any other module.
 
         >>> Network.from_torch(Network([[[1], [-1]], [[1, -1]]]).to_torch()).widths
         (1, 2, 1)
@@ -286,9 +315,8 @@ class Network:
         if len(layers) % 2 == 0 or not all(map(isinstance, layers, kinds)):
             found = ", ".join(type(layer).__name__ for layer in layers) or type(module).__name__
             raise TypeError(f"{found} was given; wanted a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear")
-        linear = layers[::2]
-        biases = [torch.zeros(m.out_features) if m.bias is None else m.bias for m in linear]
-        return cls([m.weight.double() for m in linear], [b.double() for b in biases])
+        biases = [torch.zeros(m.out_features) if m.bias is None else m.bias for m in layers[::2]]
+        return cls([m.weight.double() for m in layers[::2]], [b.double() for b in biases])
 
 
 def linear_formula(row, bias, inputs: Sequence[str]) -> str:
@@ -308,13 +336,12 @@ def linear_formula(row, bias, inputs: Sequence[str]) -> str:
 
 
 def _block_diagonal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    top = np.hstack([a, np.full((len(a), b.shape[1]), Fraction(0))])
-    bottom = np.hstack([np.full((len(b), a.shape[1]), Fraction(0)), b])
-    return np.vstack([top, bottom])
+    above, below = (len(a), b.shape[1]), (len(b), a.shape[1])
+    return np.block([[a, np.zeros(above, dtype=int)], [np.zeros(below, dtype=int), b]])
 
 
 def _reconstructors(n: int) -> Network:
     """The identity of n values, two hidden units each: what a value needs to pass a ReLU layer unharmed."""
-    hidden = [[s if i == j else 0 for i in range(n)] for j in range(n) for s in (1, -1)]
-    output = [[s if i == j else 0 for i in range(n) for s in (1, -1)] for j in range(n)]
-    return Network([hidden, output], names=[("positiveness", "negativeness") * n])
+    each = np.eye(n, dtype=int)
+    weights = [np.kron(each, [[1], [-1]]), np.kron(each, [[1, -1]])]
+    return Network(weights, names=[("positiveness", "negativeness") * n])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from numbers import Real
 
@@ -12,7 +12,6 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Circle
@@ -24,37 +23,40 @@ from mathcircuits.network import Network
 # A diagram is laid out in ems (1 = the size of its labels), so that it looks the same at any size.
 EM = 12.0  # points, where the page is wide enough
 PAGE = 13.3  # inches: no figure is wider than a slide
+CAPTION = 0.92  # ems, the size of the names of units
+OFF = "#E3E5E8"  # the inside of a unit that is off
 FLOOR = 1e-32  # float64 has no smaller losses worth telling apart
+BOLD = FontProperties(weight="bold")
 
 
-def draw_network(network: Network, *, ax: Axes | None = None, title: str | None = None, scale: float | None = None,
-                 captions: bool = True, labels: bool = True, nodes: Sequence[Sequence[str]] | None = None) -> Axes:  # fmt: skip
+def draw_network(
+    network: Network,
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+    scale: float | None = None,
+    captions: bool = True,
+    labels: bool = True,
+) -> Axes:
     """Draw a network from left to right: inputs, hidden units (the ReLU bend in each), outputs.
 
     Every weight stands on its edge; positive is blue, negative orange, zero dotted without a number. Weights that
-    would print as 0.000 count as zero. Where the numbers of a layer cannot all stand without overlap, that layer has none.
+    would print as 0.000 count as zero. A bias that is not zero stands at its node. Where the weights of a layer cannot
+    all stand without overlap, that layer has none.
 
     Args:
         network: of any widths; ``network.names`` are the captions.
         ax: where to draw; left out, a new figure of the right size.
         scale: the size of a weight that is drawn in full width; left out, that of the largest.
-        captions, labels: whether to write the names of units, the weights and biases.
-        nodes: what to write into each node, one list of texts a layer (inputs and outputs are layers too).
-
-    Raises:
-        ValueError: ``nodes`` of another shape than ``network.widths``.
+        captions, labels: whether to write the names of units; the weights and biases.
 
     >>> draw_network(Network([[[1], [-1]], [[1, -1]]]), title="identity").get_title()
     'identity'
     """
-    if nodes is not None and tuple(map(len, nodes)) != network.widths:
-        raise ValueError(f"texts for {tuple(map(len, nodes))} nodes were given; the network has {network.widths}")
-    diagram = _Diagram(network.widths, aside=nodes is not None)
-    if ax is None:
-        (ax,) = diagram.panels(1, header=title is not None)
-    places = diagram.place(network) if labels else {}
-    diagram.draw(ax, network, places, scale or _largest(network), captions=captions, nodes=nodes)
-    diagram.title(ax, title)
+    diagram = _Diagram([network])
+    ax = ax or diagram.panels(1, header=title is not None)[0]
+    places = diagram.place([network]) if labels else {}
+    diagram.draw(ax, network, places, scale or _largest(network), title=title, captions=captions, biases=labels)
     return ax
 
 
@@ -66,21 +68,22 @@ def draw_activations(network: Network, *points) -> Figure:
     Args:
         points: inputs, one number each for a network of one input, else tuples of arity numbers.
 
+    Raises:
+        ValueError: no points, or one of another arity.
+
     >>> len(draw_activations(Network([[[1], [-1]], [[1, -1]]]), 3, -5).axes)
     2
     """
     points = [(p,) if isinstance(p, Real) else tuple(p) for p in points]
     if not points:
         raise ValueError("no points were given; wanted one or more")
-    diagram = _Diagram(network.widths, aside=True)
-    axes, places = diagram.panels(len(points), header=True), diagram.place(network)
-    for ax, point in zip(axes, points, strict=True):
-        values = network.activations(*point)
-        nodes = [[_text(v) for v in layer] for layer in values]
-        diagram.draw(ax, network, places, _largest(network), nodes=nodes, values=values)
+    values = [network.activations(*point) for point in points]
+    diagram = _Diagram([network], aside=1.6)
+    axes, places = diagram.panels(len(points), header=True), diagram.place([network])
+    for ax, point, layers in zip(axes, points, values, strict=True):
         names = _node_names(network.widths, 0)
-        title = [f"{n}$\\,=\\,${_text(v)}" for n, v in zip(names, point, strict=True)]
-        diagram.title(ax, ",  ".join(title))
+        title = ",  ".join(f"{n}$\\,=\\,${_text(v)}" for n, v in zip(names, point, strict=True))
+        diagram.draw(ax, network, places, _largest(network), title=title, values=layers)
     return axes[0].figure
 
 
@@ -94,19 +97,17 @@ def draw_comparison(learned: Network, canonical: Network, theory: Network, *, ti
     >>> [ax.get_title() for ax in draw_comparison(net.to_float(), net.to_float(), net).axes]
     ['learned', 'learned, canonical form', 'theory']
     """
-    networks = learned, canonical, theory
-    if len({(n.arity, len(n.weights), n.widths[-1]) for n in networks}) > 1:
-        widths = ", ".join(str(n.widths) for n in networks)
+    networks = {"learned": learned, "learned, canonical form": canonical, "theory": theory}
+    widths = [n.widths for n in networks.values()]
+    if len({(w[0], len(w), w[-1]) for w in widths}) > 1:
         raise ValueError(f"networks of widths {widths} were given; wanted as many inputs, layers and outputs in each")
-    diagram = _Diagram(tuple(map(max, zip(*(n.widths for n in networks), strict=True))))
-    axes = diagram.panels(3, header=True, suptitle=title)
-    shared = diagram.place(*networks) if len({n.widths for n in networks}) == 1 else {}
-    for ax, network, name in zip(axes, networks, ("learned", "learned, canonical form", "theory"), strict=True):
-        own = _Diagram(network.widths, like=diagram)
-        places = own.place(network)
-        places = {k: shared.get(k) or places[k] for k in places}
-        own.draw(ax, network, places, max(map(_largest, networks)), box=diagram.box)
-        diagram.title(ax, name)
+    frame = _Diagram([*networks.values()])
+    axes = frame.panels(3, header=True, suptitle=title)
+    for ax, (name, network) in zip(axes, networks.items(), strict=True):
+        diagram = _Diagram([network], frame=frame)
+        alike = [n for n in networks.values() if n.widths == network.widths]
+        places = diagram.place(alike)
+        diagram.draw(ax, network, places, max(map(_largest, networks.values())), title=name)
     return axes[0].figure
 
 
@@ -115,42 +116,56 @@ def draw_weights(*networks: Network, titles: Sequence[str] | None = None) -> Fig
 
     Each matrix has shape (out, in): a row is a unit and what it reads.
 
+    Raises:
+        ValueError: no networks, networks of unlike depth, or another number of titles than of networks.
+
     >>> len(draw_weights(Network([[[1], [-1]], [[1, -1]]])).axes)
     2
     """
-    if not networks or (titles is not None and len(titles) != len(networks)):
+    depths = {len(n.weights) for n in networks}
+    if len(depths) != 1 or (titles is not None and len(titles) != len(networks)):
         raise ValueError(
-            f"{len(networks)} networks and {len(titles or ())} titles were given; wanted one title a network"
+            f"{len(networks)} networks of {depths or 'no'} matrices and {len(titles or ())} titles were given; "
+            "wanted networks of equal depth, one title each"
         )
-    limit = max(map(_largest, networks))
-    columns = max(len(n.weights) for n in networks)
-    across = [max(n.widths[k] for n in networks if k < len(n.weights)) for k in range(columns)]
+    across = [max(n.widths[k] for n in networks) for k in range(*depths)]
     down = [max(n.widths[1:]) for n in networks]
-    cell = min(0.62, PAGE / (sum(across) + 1.5 * columns))
-    size = cell * (sum(across) + 1.5 * columns), cell * (sum(down) + 2.2 * len(down))
-    fig = plt.figure(figsize=size)
+    limit = max(map(_largest, networks))
+    fig, axes = plt.subplots(
+        len(networks),
+        len(across),
+        figsize=(0.75 * sum(across) + 0.9 * len(across), 0.6 * sum(down) + 0.9 * len(down)),
+        gridspec_kw={"width_ratios": across, "height_ratios": down, "hspace": 0.4, "wspace": 0.4},
+        squeeze=False,
+    )
     for i, network in enumerate(networks):
-        for k, w in enumerate(network.weights):
-            left, top = sum(across[:k]) + 1.5 * k + 1.2, sum(down[:i]) + 2.2 * i + 1.2
-            box = (
-                left * cell / size[0],
-                1 - (top + len(w)) * cell / size[1],
-                w.shape[1] * cell / size[0],
-                len(w) * cell / size[1],
+        for k, (ax, w) in enumerate(zip(axes[i], network.weights, strict=True)):
+            box = ax.get_position()  # a cell is as large in every panel
+            height, width = box.height * len(w) / down[i], box.width * w.shape[1] / across[k]
+            ax.set_position((box.x0, box.y1 - height, width, height))
+            sns.heatmap(
+                w.astype(float),
+                ax=ax,
+                cmap=SIGNS,
+                vmin=-limit,
+                vmax=limit,
+                cbar=False,
+                linewidths=1,
+                linecolor=INK,
+                annot=np.array([[_text(v) for v in row] for row in w]),
+                fmt="",
+                annot_kws={"size": 11},
+                xticklabels=_node_names(network.widths, k),
+                yticklabels=_node_names(network.widths, k + 1),
             )
-            ax = fig.add_axes(box)
-            read, made = _node_names(network.widths, k), _node_names(network.widths, k + 1)
-            text = np.array([[_text(v) for v in row] for row in w])
-            sns.heatmap(w.astype(float), ax=ax, cmap=SIGNS, vmin=-limit, vmax=limit, cbar=False, linewidths=1, linecolor=INK,
-                        annot=text, fmt="", annot_kws={"size": 12}, xticklabels=read, yticklabels=made)  # fmt: skip
             ax.tick_params(length=0, labelsize=13, labelrotation=0, labelbottom=False, labeltop=True)
-            if titles and k == 0:
-                ax.text(0, 1, "x")
+        axes[i][0].set_title(titles[i] if titles else "", loc="left")
     return fig
 
 
-def draw_function(f: Callable, *, ax: Axes | None = None, low: float = -1, high: float = 1,
-                  network: Network | None = None) -> Axes:  # fmt: skip
+def draw_function(
+    f: Callable, *, ax: Axes | None = None, low: float = -1, high: float = 1, network: Network | None = None
+) -> Axes:
     """Draw a function of one input as its graph, of two as level lines; the network lies beneath, wide and pale.
 
     Args:
@@ -165,36 +180,59 @@ def draw_function(f: Callable, *, ax: Axes | None = None, low: float = -1, high:
     >>> draw_function(FUNCTIONS["absolute_value"]).get_xlabel()
     '$x$'
     """
-    if f.arity not in (1, 2) or (network is not None and network.arity != f.arity):
-        other = "" if network is None else f" and a network of {network.arity}"
-        raise ValueError(f"a function of {f.arity} inputs{other} was given; wanted one or two, the same for both")
-    ax = ax or plt.subplots(figsize=(6, 4.5) if f.arity == 1 else (5.5, 5.5))[1]
+    drawn = [f] if network is None else [network, f]
+    if f.arity not in (1, 2) or any(g.arity != f.arity for g in drawn):
+        raise ValueError(f"inputs {[g.arity for g in drawn]} were given; wanted one or two, the same for both")
     grid = np.linspace(low, high, 401 if f.arity == 1 else 161)
     inputs = np.meshgrid(*[grid] * f.arity)
-    both = {"network": network, "function": f} if network is not None else {"function": f}
-    styles = {
-        "network": {"colors": MUTED, "linewidths": 8, "alpha": 0.45},
-        "function": {"colors": INK, "linewidths": 1.6},
-    }
-    values = {name: np.asarray(g(*inputs), dtype=float) for name, g in both.items()}
-    if any(v.shape != inputs[0].shape for v in values.values()):
+    values = [np.asarray(g(*inputs), dtype=float) for g in drawn]
+    if any(v.shape != inputs[0].shape for v in values):
         raise ValueError("a function of several outputs was given; wanted one output")
+    ax = ax or plt.subplots(figsize=(6, 4.5) if f.arity == 1 else (5.5, 5.5))[1]
+    styles = [(MUTED, 8, 0.45, "network"), (INK, 1.6, None, "function")][-len(drawn) :]
     if f.arity == 1:
-        for line in (ax.axhline, ax.axvline):
-            line(0, color=MUTED, linewidth=0.8, zorder=0)
-        for name, v in values.items():
-            style = {key.rstrip("s"): value for key, value in styles[name].items() if key != "colors"}
-            ax.plot(grid, v, color=styles[name]["colors"], label=name, **style)
+        ax.axhline(0, color=MUTED, linewidth=0.8, zorder=0)
+        ax.axvline(0, color=MUTED, linewidth=0.8, zorder=0)
+        for v, (colour, width, alpha, name) in zip(values, styles, strict=True):
+            ax.plot(grid, v, color=colour, linewidth=width, alpha=alpha, label=name)
         ax.set(xlabel="$x$", ylabel="$y$", xlim=(low, high))
         if network is not None:
             ax.legend(loc="best", handlelength=1.6)
         return ax
-    limit = np.abs(values["function"]).max() or 1.0
-    ax.contourf(*inputs, values["function"], levels=np.linspace(-limit, limit, 41), cmap=SIGNS, alpha=0.75)
-    for name, v in values.items():
-        lines = ax.contour(*inputs, v, levels=np.linspace(-limit, limit, 9)[1:-1], linestyles="solid", **styles[name])
-    ax.clabel(lines, fmt=_text, fontsize=11)
+    limit = np.abs(values[-1]).max() or 1.0
+    ax.contourf(*inputs, values[-1], levels=np.linspace(-limit, limit, 41), cmap=SIGNS, alpha=0.75)
+    levels = np.linspace(-limit, limit, 9)[1:-1]
+    for v, (colour, width, alpha, _) in zip(values, styles, strict=True):
+        lines = ax.contour(*inputs, v, levels=levels, linestyles="solid", colors=colour, linewidths=width, alpha=alpha)
+    ax.clabel(lines, fmt=lambda v: f"{v:g}".replace("-", "−"), fontsize=11)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    ax.locator_params(nbins=5)
+    return ax
+
+
+def draw_directions(network: Network, *, ax: Axes | None = None, reach: float = 1.5) -> Axes:
+    """Draw the units of a network of two inputs and one hidden layer as arrows, from the origin along (w1, w2).
+
+    An arrow is as long as its unit counts, |a| times the length of w, and has the colour of the sign of a, its
+    outgoing weight. The grey diagonal is x1 = x2.
+
+    Args:
+        reach: both axes go from -reach to reach.
+
+    Raises:
+        ValueError: networks of other inputs, depth or outputs.
+
+    >>> draw_directions(Network([[[1, -1]], [[-1]]])).get_xlabel()
+    '$w_1\\\\,|a|$'
+    """
+    if (network.arity, len(network.weights), network.widths[-1]) != (2, 2, 1):
+        raise ValueError(f"a network of widths {network.widths} was given; wanted (2, ..., 1) with one hidden layer")
+    ax = ax or plt.subplots(figsize=(4.5, 4.5))[1]
+    ax.axline((0, 0), slope=1, color=MUTED, linewidth=1, zorder=0)
+    for w, a in zip(network.weights[0], network.weights[1][0], strict=True):
+        style = {"arrowstyle": "-|>", "color": _colour(a), "linewidth": 3, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", (w * abs(a)).astype(float), (0, 0), arrowprops=style)
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel=r"$w_1\,|a|$", ylabel=r"$w_2\,|a|$")
     return ax
 
 
@@ -205,39 +243,35 @@ def draw_runs(runs, *, ax: Axes | None = None) -> Axes:
         runs: has ``steps`` (n_records,), ``loss`` (n_seeds, n_records; inf or NaN where a run diverged) and
             ``solved`` (n_seeds,) of bool.
 
+    Raises:
+        ValueError: losses of another shape.
+
     >>> from types import SimpleNamespace
     >>> runs = SimpleNamespace(steps=[0, 1], loss=[[1, 0.1], [1, 0.9]], solved=[True, False])
     >>> [text.get_text() for text in draw_runs(runs).get_legend().get_texts()]
-    ['1 solved', '1 failed', 'median of solved']
+    ['1 solved', 'median of solved', '1 failed']
     """
-    steps, loss, solved = (
-        np.asarray(runs.steps),
-        np.asarray(runs.loss, dtype=float),
-        np.asarray(runs.solved, dtype=bool),
-    )
+    steps, solved = np.asarray(runs.steps), np.asarray(runs.solved, dtype=bool)
+    loss = np.asarray(runs.loss, dtype=float)
     if loss.shape != (len(solved), len(steps)):
         raise ValueError(f"losses of shape {loss.shape} were given for {len(solved)} seeds and {len(steps)} records")
     ax = ax or plt.subplots(figsize=(8, 4.5))[1]
     loss = np.where(np.isfinite(loss), np.maximum(loss, FLOOR), np.nan)
-    diverged = int(np.isnan(loss[:, -1]).sum())
-    for chosen, word, colour in ((~solved, "failed", MUTED), (solved, "solved", INK)):
-        n = int(chosen.sum())
-        if n:
-            curves = [np.column_stack([steps, row]) for row in loss[chosen]]
-            style = {"color": colour, "linewidth": 1, "alpha": float(np.clip(25 / n, 0.12, 0.7))}
-            ax.add_collection(LineCollection(curves, rasterized=True, **style), autolim=True)
-            label = f"{n:,} {word}" + (f" ({diverged} diverged)" if diverged and word == "failed" else "")
-            ax.plot([], [], color=colour, linewidth=2, label=label)
-    if solved.any():
-        ax.plot(steps, np.median(loss[solved], axis=0), color=INK, linewidth=3.5, label="median of solved")
+    diverged = np.isnan(loss[:, -1]).sum()
+    words = {"solved": solved, "failed": ~solved}
+    for word, chosen in words.items():
+        curves = [np.column_stack([steps, row]) for row in loss[chosen]]
+        style = {"color": INK if word == "solved" else MUTED, "alpha": np.clip(25 / max(len(curves), 1), 0.12, 0.7)}
+        ax.add_collection(LineCollection(curves, linewidth=1, rasterized=True, **style, zorder=1 + (word == "solved")))
+        if curves:
+            also = f" ({diverged:,} diverged)" if diverged and word == "failed" else ""
+            ax.plot([], [], color=style["color"], label=f"{len(curves):,} {word}{also}")
+        if curves and word == "solved":
+            ax.plot(steps, np.median(loss[chosen], axis=0), color=INK, linewidth=3.5, label="median of solved")
     ax.set_yscale("log")
     ax.autoscale_view()
-    ax.set(xlabel="step", ylabel="loss", xlim=(steps[0], steps[-1]))
-    handles, names = ax.get_legend_handles_labels()
-    order = sorted(range(len(names)), key=lambda k: ("solved" not in names[k].split(), names[k].startswith("median")))
-    order = sorted(range(len(names)), key=lambda k: ["solved", "failed", "of"].index(names[k].split()[1]))
-    ax.legend([handles[k] for k in order], [names[k] for k in order], ncol=3, loc="lower left",
-              bbox_to_anchor=(0, 1.0), borderaxespad=0.3, columnspacing=1.6, handlelength=1.4)  # fmt: skip
+    ax.set(xlabel="step", ylabel="loss (mean squared error)", xlim=(steps[0], steps[-1]))
+    ax.legend(ncol=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3, columnspacing=1.6, handlelength=1.4)
     return ax
 
 
@@ -247,190 +281,153 @@ def draw_runs(runs, *, ax: Axes | None = None) -> Axes:
 class _Diagram:
     """Where everything stands, in ems. Depends on widths alone, so networks of equal widths share one geometry."""
 
-    def __init__(self, widths: Sequence[int], *, like: _Diagram | None = None, aside: bool = False):
-        self.widths, self.aside = widths, aside
-        if like is None:
-            pitch = min(6.4, 40 / max(widths))
-            gaps = [min(9.5 + 0.35 * max(0, a * b - 6), 16) for a, b in zip(widths, widths[1:], strict=False)]
-            self.columns, self.pitch = np.cumsum([0, *gaps]), pitch
-        else:
-            self.columns, self.pitch = like.columns, like.pitch
+    def __init__(self, networks: Sequence[Network], *, frame: _Diagram | None = None, aside: float = 0.0):
+        self.widths = tuple(map(max, zip(*(n.widths for n in networks), strict=True)))
+        pairs = zip(self.widths, self.widths[1:], strict=False)
+        gaps = [np.clip(11 + 0.3 * (a * b - 6), 11, 16) for a, b in pairs]
+        self.columns = frame.columns if frame else np.cumsum([0, *gaps])
+        self.pitch = frame.pitch if frame else min(6.4, 40 / max(self.widths))
         self.radius = min(1.5, 0.4 * self.pitch)
-        self.nodes = [np.column_stack([np.full(n, x), self.pitch * ((n - 1) / 2 - np.arange(n))])
-                      for n, x in zip(widths, self.columns, strict=True)]  # fmt: skip
-        side, top = self.radius + (2.2 if aside else 0.4), max(p[0, 1] for p in self.nodes) + self.radius + 1.9
-        self.box = (-side, self.columns[-1] + side, -top, top)
+        self.nodes = [
+            np.column_stack([np.full(n, x), self.pitch * ((n - 1) / 2 - np.arange(n))])
+            for n, x in zip(self.widths, self.columns, strict=True)
+        ]
+        alike = [n for n in networks if n.widths == self.widths]
+        edges = [abs(y) + size[1] / 2 for n in alike for (_, y), _, size in self.captions(n)]
+        side = self.radius + 0.4 + aside
+        top = max(max(p[0, 1] for p in self.nodes) + self.radius + 1.9, *edges, 0)
+        self.box = frame.box if frame else (-side, self.columns[-1] + side, -top, top)
 
     def panels(self, n: int, *, header: bool, suptitle: str | None = None) -> list[Axes]:
-        """Make a figure of n equal panels, as many in a row as fit."""
+        """Make a figure of n equal panels, at most three in a row."""
         width, height = self.box[1] - self.box[0], self.box[3] - self.box[2]
         columns = min(n, 3)
         rows = -(-n // columns)
         head, top, gutter = 2.4 * header, 2.6 * (suptitle is not None), 2.0
         across, down = columns * width + (columns - 1) * gutter, rows * (height + head) + top
-        em = min(EM, PAGE * 72 / across) / 72
+        em = min(EM / 72, PAGE / across)
         fig = plt.figure(figsize=(across * em, down * em))
         if suptitle is not None:
-            fig.text(
-                0.5,
-                1 - 0.5 * top / down,
-                suptitle,
-                size=1.4 * em * 72,
-                weight="bold",
-                color=INK,
-                ha="center",
-                va="center",
-            )
-        return [fig.add_axes((i % columns * (width + gutter) / across,
-                              1 - (top + (i // columns + 1) * (height + head)) / down, width / across, height / down))
-                for i in range(n)]  # fmt: skip
+            fig.suptitle(suptitle, size=1.4 * em * 72, y=1 - 0.5 * top / down, va="center")
+        corners = [(i % columns * (width + gutter), top + (i // columns + 1) * (height + head)) for i in range(n)]
+        return [fig.add_axes((x / across, 1 - y / down, width / across, height / down)) for x, y in corners]
 
-    def title(self, ax: Axes, text: str | None) -> None:
-        if text:
-            ax.set_title(
-                text, fontsize=1.2 * ax.mathcircuits_em, fontweight="bold", color=INK, pad=0.5 * ax.mathcircuits_em
-            )
-
-    def captions(self, network: Network) -> list[tuple[float, float, str, tuple[float, float]]]:
+    def captions(self, network: Network) -> Iterable[tuple[np.ndarray, str, tuple[float, float]]]:
         """Centre, text and size of each caption: outside of its node, above in the upper half, else below."""
-        found = []
         for points, names in zip(self.nodes[1:-1], network.names, strict=True):
-            for (x, y), name in zip(points, names, strict=True):
-                text = textwrap.fill(name, 14, break_long_words=False)
-                w, h = _size(text, CAPTION)
-                away = self.radius + 0.35 + h / 2
-                found.append((x, y + (away if y > 1e-9 else -away), text, (w, h)))
-        return found if self.pitch > 4.5 else []
+            for point, name in zip(points, names, strict=True):
+                if name and self.pitch > 4.5:
+                    text = textwrap.fill(name, 12, break_long_words=False)
+                    size = _size(text, CAPTION)
+                    away = self.radius + 0.3 + size[1] / 2
+                    yield point + (0, away if point[1] > 1e-9 else -away), text, size
 
-    def place(self, *networks: Network) -> dict[int, dict[tuple[int, int], tuple[float, float, float]]]:
-        """For each layer, where the weight of each edge (row, column) stands, and how large; none if they cannot."""
+    def place(self, networks: Sequence[Network]) -> dict[tuple[int, int, int], tuple[float, float, float]]:
+        """For each edge (layer, row, column) where its weight stands, for all networks alike, and how large."""
         places = {}
         for k in range(len(self.widths) - 1):
-            texts = {}
+            texts: dict[tuple[int, int], str] = {}
             for network in networks:
-                for (i, j), w in np.ndenumerate(network.weights[k]):
+                for edge, w in np.ndenumerate(network.weights[k]):
                     if not _is_zero(w):
-                        texts[i, j] = max(texts.get((i, j), ""), _text(w), key=len)
-            blocked = [(x, y, w, h) for n in networks for x, y, _, (w, h) in self.captions(n)]
-            blocked += [(x, y, 2 * self.radius, 2 * self.radius) for x, y in [*self.nodes[k], *self.nodes[k + 1]]]
-            lines = np.array(
-                [[self.nodes[k][j], self.nodes[k + 1][i]] for i, j in np.ndindex(networks[0].weights[k].shape)]
-            )
-            chosen = [i * self.widths[k] + j for i, j in texts]
-            places[k] = {}
-            for size in (1.0, 0.85, 0.72) if 0 < len(chosen) <= 40 else ():
-                centres = _stand(lines, chosen, np.array([_size(t, size) for t in texts.values()]), np.array(blocked))
+                        texts[edge] = max(texts.get(edge, ""), _text(w), key=len)
+            taken = [(*centre, *size) for n in networks for centre, _, size in self.captions(n)]
+            taken += [(*p, 2 * self.radius, 2 * self.radius) for p in [*self.nodes[k], *self.nodes[k + 1]]]
+            lines = {
+                (i, j): (self.nodes[k][j], self.nodes[k + 1][i])
+                for i, j in np.ndindex(self.widths[k + 1], self.widths[k])
+            }
+            for em in (1.0, 0.85, 0.72) if 0 < len(texts) <= 40 else ():
+                centres = _stand(lines, {edge: _size(t, em) for edge, t in texts.items()}, np.array(taken))
                 if centres is not None:
-                    places[k] = {edge: (*c, size) for edge, c in zip(texts, centres, strict=True)}
+                    places |= {(k, *edge): (*c, em) for edge, c in zip(texts, centres, strict=True)}
                     break
         return places
 
-    def draw(
-        self, ax: Axes, network: Network, places, scale: float, *, captions=True, nodes=None, values=None, box=None
-    ) -> None:
-        left, right, bottom, top = box or self.box
-        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    def draw(self, ax, network, places, scale, *, title=None, captions=True, biases=True, values=None) -> None:
+        ax.set(xlim=self.box[:2], ylim=self.box[2:], aspect="equal")
         ax.axis("off")
-        if ax.figure.get_layout_engine() is not None:
-            ax.figure.draw_without_rendering()
         ax.apply_aspect()
-        inches = ax.get_window_extent().width / ax.get_figure(root=True).dpi
-        em = ax.mathcircuits_em = 72 * inches / (right - left)
+        em = 72 * ax.get_window_extent().width / ax.get_figure(root=True).dpi / (self.box[1] - self.box[0])
+        if title:
+            ax.set_title(title, fontsize=1.2 * em, color=INK, pad=0.5 * em)
+
+        def write(x, y, text, size=1.0, ha="center", va="center_baseline", **style):
+            ax.text(x, y, text, **{"size": size * em, "color": INK, "ha": ha, "va": va, "zorder": 5} | style)
+
         patch = {"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none"}
         for k, w in enumerate(network.weights):
-            for (i, j), value in np.ndenumerate(w):
-                (x0, y0), (x1, y1) = self.nodes[k][j], self.nodes[k + 1][i]
+            for (i, j), weight in np.ndenumerate(w):
+                (x, y), zero = np.array([self.nodes[k][j], self.nodes[k + 1][i]]).T, _is_zero(weight)
                 idle = values is not None and values[k][j] == 0
-                colour = _fade(_colour(value)) if idle else _colour(value)
-                if _is_zero(value):
-                    style = {"linewidth": 0.1 * em, "linestyle": (0, (1, 2.2)), "dash_capstyle": "round", "zorder": 1}
-                else:
-                    full = 0.4 * em * min(1.0, abs(float(value)) / scale)
-                    style = {"linewidth": max(full, 0.06 * em), "solid_capstyle": "butt", "zorder": 1.2 - 0.1 * idle}
-                ax.plot([x0, x1], [y0, y1], color=colour, **style)
-                if (i, j) in places.get(k, {}) and not _is_zero(value):
-                    x, y, size = places[k][i, j]
-                    ax.text(x, y, _text(value), size=size * em, color=colour, weight="bold", ha="center", va="center_baseline",
-                            bbox=patch, zorder=3)  # fmt: skip
+                thick = 0.1 if zero else max(0.4 * min(1.0, abs(float(weight)) / scale), 0.06)
+                style = {"linestyle": (0, (1, 2.2)), "dash_capstyle": "round"} if zero else {"solid_capstyle": "butt"}
+                colour = _pale(_colour(weight)) if idle else _colour(weight)
+                ax.plot(x, y, color=colour, linewidth=thick * em, zorder=1.2 - 0.1 * idle - 0.2 * zero, **style)
+                if (k, i, j) in places and not zero:
+                    px, py, size = places[k, i, j]
+                    write(px, py, _text(weight), size, color=colour, weight="bold", bbox=patch, zorder=3)
         for k, points in enumerate(self.nodes):
             hidden = 0 < k < len(self.nodes) - 1
             for i, (x, y) in enumerate(points):
                 off = hidden and values is not None and values[k][i] == 0
-                ax.add_patch(Circle((x, y), self.radius, facecolor=OFF if off else PAPER, edgecolor=MUTED if off else INK,
-                                    linewidth=0.11 * em, zorder=4))  # fmt: skip
-                text = nodes[k][i] if nodes is not None else "" if hidden else _node_names(self.widths, k)[i]
-                if text:
-                    size = min(1.15, 1.7 * self.radius / _size(text, 1.0)[0])
-                    ax.text(x, y, text, size=size * em, color=INK, ha="center", va="center_baseline", zorder=5)
-                elif hidden:
-                    bend = np.array([[-0.62, -0.28], [0.02, -0.28], [0.52, 0.42]]) * self.radius
-                    ax.plot(*(bend + (x, y)).T, color=INK, linewidth=0.16 * em, solid_joinstyle="round", zorder=5)
-                if nodes is not None and not hidden:
+                style = {"facecolor": OFF if off else PAPER, "edgecolor": MUTED if off else INK}
+                ax.add_patch(Circle((x, y), self.radius, linewidth=0.11 * em, zorder=4, **style))
+                name = _node_names(self.widths, k)[i]
+                if values is not None or not hidden:
+                    text = name if values is None else _text(values[k][i])
+                    write(x, y, text, min(1.15, 1.7 * self.radius / _size(text, 1.0)[0]))
+                else:
+                    bend = np.array([[-0.62, -0.28], [0.02, -0.28], [0.52, 0.42]]) * self.radius + (x, y)
+                    ax.plot(*bend.T, color=INK, linewidth=0.16 * em, solid_joinstyle="round", zorder=5)
+                if values is not None and not hidden:
                     side = -1 if k == 0 else 1
-                    ax.text(x + side * (self.radius + 0.5), y, _node_names(self.widths, k)[i], size=1.15 * em, color=INK,
-                            ha="right" if k == 0 else "left", va="center_baseline")  # fmt: skip
-        for x, y, text, _ in self.captions(network) if captions else ():
-            ax.text(
-                x,
-                y,
-                text,
-                size=CAPTION * em,
-                color=INK,
-                ha="center",
-                va="center",
-                bbox=patch,
-                zorder=2.5,
-                linespacing=1.0,
-            )
+                    write(x + side * (self.radius + 0.5), y, name, 1.15, ha="right" if k == 0 else "left")
+                if biases and k > 0 and not _is_zero(bias := network.biases[k - 1][i]):
+                    away = (self.radius + 0.8) * (-1 if y > 1e-9 and hidden else 1)
+                    sign = "" if bias < 0 else "+"
+                    write(x, y + away, sign + _text(bias), color=_colour(bias), weight="bold", bbox=patch, zorder=3)
+        for (x, y), text, _ in self.captions(network) if captions else ():
+            write(x, y, text, CAPTION, va="center", bbox=patch, zorder=2.5, linespacing=1.0)
 
 
-def _stand(lines: np.ndarray, chosen: list[int], sizes: np.ndarray, blocked: np.ndarray) -> np.ndarray | None:
-    """Find where labels stand on their edges without overlap: centres (n, 2), or None if there is no room.
+def _stand(lines: dict, sizes: dict, taken: np.ndarray) -> np.ndarray | None:
+    """Find where labels stand on their edges without overlap: centres (n, 2), or None if none was found.
 
-    Args: all edges (m, 2, 2), which of them are labelled, size of each label (n, 2), rectangles not to touch (x, y, w, h).
-    First in one column; else each where it is best given the others, in turn, until none moves.
+    Args: every edge's two ends; the size of each label, by its edge; rectangles not to touch (x, y, width, height).
+    Each label in turn moves to where it is best given the others (no overlap, few edges covered, near the middle),
+    until none moves.
     """
     ts = np.linspace(0.12, 0.88, 77)
-    start, end = lines[chosen, :1], lines[chosen, 1:]
-    centres = start + (end - start) * ts[:, None]  # (n, T, 2)
-    far = np.abs(centres[:, :, None] - blocked[:, :2]) * 2 >= sizes[:, None, None] + blocked[:, 2:] + 0.1
-    free = far.any(-1).all(-1)
-    along = lines[:, :1] + (lines[:, 1:] - lines[:, :1]) * np.linspace(0, 1, 120)[:, None]
-    covered = np.array([[(2 * np.abs(along - c) < s).all(-1).any(-1).sum() - 1 for c in row]
-                        for row, s in zip(centres, sizes, strict=True)])  # fmt: skip
-    cost = np.where(free, 0, 1000) + covered + 2 * np.abs(ts - 0.5)
+    ends, size = np.array([lines[edge] for edge in sizes]), np.array([*sizes.values()])
+    centres = ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * ts[:, None]  # (labels, places, 2)
+    every = np.array([*lines.values()])
+    along = every[:, :1] + (every[:, 1:] - every[:, :1]) * np.linspace(0, 1, 120)[:, None]  # (edges, points, 2)
+    cost = np.tile(2 * np.abs(ts - 0.5), (len(size), 1))
+    for i, (places, s) in enumerate(zip(centres, size, strict=True)):
+        cost[i] += (2 * np.abs(along - places[:, None, None]) < s + 0.8).all(-1).any(-1).sum(-1)
+        cost[i] += 1000 * (2 * np.abs(places[:, None] - taken[:, :2]) < s + taken[:, 2:] + 0.1).all(-1).any(-1)
 
-    def clashes(i: int, at: np.ndarray) -> np.ndarray:
-        others = np.delete(np.arange(len(chosen)), i)
-        gap = np.abs(centres[i][:, None] - centres[others, at[others]]) * 2
-        return ~(gap >= sizes[i] + sizes[others] + 0.15).any(-1)
+    def overlaps(i: int, at: np.ndarray) -> np.ndarray:
+        others = np.delete(np.arange(len(size)), i)
+        gap = 2 * np.abs(centres[i][:, None] - centres[others, at[others]])
+        return (gap < size[i] + size[others] + 0.15).all(-1).sum(-1)
 
-    every = np.arange(len(chosen))
-    best, least = None, np.inf
-    for first in np.argsort(np.abs(ts - 0.5), kind="stable"):
-        at = np.full(len(chosen), first)
-        total = cost[every, at].sum()
-        if total < least and not any(clashes(i, at)[first].any() for i in every):
-            best, least = at, total
-    if best is None:
-        for first in (38, 10, 66):
-            at = np.full(len(chosen), first)
-            for _ in range(40):
-                before = at.copy()
-                for i in every:
-                    at[i] = np.argmin(cost[i] + 100 * clashes(i, at).sum(-1))
-                if (at == before).all():
-                    break
-            total = cost[every, at].sum()
-            if total < min(least, 1000) and not any(clashes(i, at)[at[i]].any() for i in every):
-                best, least = at, total
-    return centres[every, best] if least < 1000 else None
+    found = {}
+    for start in (38, 24, 52, 10, 66):
+        at = np.full(len(size), start)
+        for _ in range(40):
+            before = at.copy()
+            for i in range(len(size)):
+                at[i] = np.argmin(cost[i] + 100 * overlaps(i, at))
+            if (at == before).all():
+                break
+        own = np.arange(len(size)), at
+        found[cost[own].sum() + 1000 * sum(overlaps(i, at)[at[i]] for i in range(len(size)))] = centres[own]
+    return found[min(found)] if min(found) < 1000 else None
 
 
 # --- words and colours ------------------------------------------------------------------------------------
-
-CAPTION, OFF = 0.92, "#E3E5E8"
-_BOLD = FontProperties(weight="bold")
 
 
 def _text(value) -> str:
@@ -451,8 +448,8 @@ def _colour(value) -> str:
     return MUTED if _is_zero(value) else POSITIVE if value > 0 else NEGATIVE
 
 
-def _fade(colour: str) -> str:
-    return to_hex(0.3 * np.array(to_rgb(colour)) + 0.7 * np.array(to_rgb(PAPER)))
+def _pale(colour: str) -> str:
+    return sns.light_palette(colour, 10).as_hex()[3]
 
 
 def _largest(network: Network) -> float:
@@ -462,11 +459,10 @@ def _largest(network: Network) -> float:
 def _size(text: str, em: float) -> tuple[float, float]:
     """Width and height of a bold text, with a little room around it."""
     lines = text.split("\n")
-    width = max(TextPath((0, 0), line or " ", size=1, prop=_BOLD).get_extents().width for line in lines)
+    width = max(TextPath((0, 0), line, size=1, prop=BOLD).get_extents().width for line in lines)
     return em * (width + 0.4), em * (1.15 * len(lines) + 0.1)
 
 
 def _node_names(widths: Sequence[int], k: int) -> list[str]:
     letter = "x" if k == 0 else "y" if k == len(widths) - 1 else "h"
-    n = widths[k]
-    return [f"${letter}_{{{i + 1}}}$" for i in range(n)] if n > 1 or letter == "h" else [f"${letter}$"]
+    return [f"${letter}_{{{i + 1}}}$" if widths[k] > 1 or letter == "h" else f"${letter}$" for i in range(widths[k])]

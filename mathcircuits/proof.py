@@ -8,6 +8,7 @@ in exact rational arithmetic: no solution means that the two agree everywhere.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -59,7 +60,8 @@ def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: 
     Args:
         left: a network of any depth; floats count as the rational numbers they stand for.
         right: a Function or a Network of the same arity and number of outputs.
-        box: restrict the claim to ``low <= x_i <= high``: one pair (low, high), or one for each input.
+        box: restrict the claim to ``low <= x_i <= high``: one pair (low, high), or one for each input. Bounds
+            may be infinite: ``(0, math.inf)`` is every x_i >= 0.
         timeout: seconds after which the answer is "undecided".
 
     Raises:
@@ -75,37 +77,24 @@ def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: 
     if not isinstance(left, Network) or not isinstance(right, Network | Function):
         kinds = f"{type(left).__name__} and {type(right).__name__}"
         raise TypeError(f"{kinds} were given; wanted a Network and a Function or Network")
-    if left.arity != right.arity:
-        raise ValueError(f"a network of {left.arity} inputs was given with one side of {right.arity}; wanted as many")
-    n_right = right.widths[-1] if isinstance(right, Network) else 1
-    if left.widths[-1] != n_right:
-        raise ValueError(f"a network of {left.widths[-1]} outputs was given with one side of {n_right}; wanted as many")
-    left = left.to_exact()
-    right = right.to_exact() if isinstance(right, Network) else right
-    inputs = [z3.Real(f"x{i + 1}") for i in range(left.arity)]
-    solver = z3.SolverFor("QF_LRA")
-    solver.set("timeout", max(1, int(1000 * timeout)))
-    where = "for all real inputs"
+    ends = [(side.arity, side.widths[-1] if isinstance(side, Network) else 1) for side in (left, right)]
+    if ends[0] != ends[1]:
+        raise ValueError(f"sides with {ends[0]} and {ends[1]} inputs and outputs were given; wanted as many of each")
+    solver, inputs = _solver(timeout), [z3.Real(f"x{i + 1}") for i in range(left.arity)]
+    name, where = "the other network" if isinstance(right, Network) else right.name, "for all real inputs"
     if box is not None:
         pairs = [box] * left.arity if np.ndim(box) == 1 else list(box)
-        if len(pairs) != left.arity or any(len(p) != 2 or not p[0] <= p[1] for p in pairs):
+        if len(pairs) != left.arity or not all(len(p) == 2 and -math.inf < p[1] >= p[0] < math.inf for p in pairs):
             raise ValueError(f"the box {box} was given; wanted one (low, high), or one for each of {left.arity} inputs")
-        for x, (low, high) in zip(inputs, pairs, strict=True):
-            solver.add(x >= _number(low), x <= _number(high))
+        solver.add([x >= _number(low) for x, (low, _) in zip(inputs, pairs, strict=True) if low != -math.inf])
+        solver.add([x <= _number(high) for x, (_, high) in zip(inputs, pairs, strict=True) if high != math.inf])
         where = "on " + " × ".join(f"[{low}, {high}]" for low, high in pairs)
-    if isinstance(right, Network):
-        name, there = "the other network", _encode(right, inputs)
-    else:
-        name, there = right.name, [right.definition(Z3_OPERATIONS, *inputs)]
-    solver.add(z3.Or([a != b for a, b in zip(_encode(left, inputs), there, strict=True)]))
+    solver.add(z3.Or([a != b for a, b in zip(_encode(left, inputs), _encode(right, inputs), strict=True)]))
     claim, answer = f"the network equals {name} {where}", solver.check()
-    if answer == z3.unsat:
-        return Proof("proved", claim)
-    if answer == z3.unknown:
-        return Proof("undecided", claim)
-    model = solver.model()
-    point = tuple(model.eval(x, model_completion=True).as_fraction() for x in inputs)
-    here, there = left(*point), right(*point)
+    if answer != z3.sat:
+        return Proof("proved" if answer == z3.unsat else "undecided", claim)
+    point = _values(solver.model(), inputs)
+    here, there = (side.to_exact()(*point) if isinstance(side, Network) else side(*point) for side in (left, right))
     if here == there:
         raise RuntimeError(f"z3 gave {point} as a counterexample, but both sides are {here} there")
     return Proof("refuted", claim, point, here, there)
@@ -127,9 +116,10 @@ def find_network(
 
     Args:
         points: inputs at which the network must equal the function; rational numbers.
-        excluding: networks of that shape with outgoing weights ±1 that do not count, in any order of units.
+        excluding: bias-free networks of that shape that do not count, at any scale and in any order of units.
 
     Raises:
+        ValueError: a network to be excluded that has another shape or biases; points of another arity.
         TimeoutError: undecided after ``timeout`` seconds for one choice of outgoing signs.
 
     >>> from mathcircuits import FUNCTIONS
@@ -138,33 +128,43 @@ def find_network(
     >>> print(find_network(FUNCTIONS["absolute_value"], 2, [(1,), (-1,)]).weights[1].tolist())
     [[Fraction(1, 1), Fraction(1, 1)]]
     """
-    points = [tuple(map(Fraction, p)) for p in points]
+    wanted = {point: function(*point) for point in (tuple(map(Fraction, p)) for p in points)}
+    excluding = [_signed_rows(network, (function.arity, units, 1)) for network in excluding]
     for signs in itertools.combinations_with_replacement((1, 0, -1), units):
-        solver = z3.SolverFor("QF_LRA")
-        solver.set("timeout", int(1000 * timeout))
+        solver = _solver(timeout)
         w = [[z3.Real(f"w{j}_{i}") for i in range(function.arity)] for j in range(units)]
-        for point in points:
+        for point, y in wanted.items():
             z = [z3.Sum([_number(x) * v for x, v in zip(point, row, strict=True)]) for row in w]
             value = z3.Sum([s * _relu(v) for s, v in zip(signs, z, strict=True)] + [z3.RealVal(0)])
-            solver.add(value == _number(function(*point)))
-        for network in excluding:
-            rows = list(zip(map(int, network.weights[1][0]), network.weights[0].tolist(), strict=True))
-            for order in itertools.permutations(rows):
-                if tuple(s for s, _ in order) == signs:
-                    same = [
-                        v == _number(x)
-                        for row, (_, r) in zip(w, order, strict=True)
-                        for v, x in zip(row, r, strict=True)
-                    ]
-                    solver.add(z3.Not(z3.And(same)))
+            solver.add(value == _number(y))
+        for order in itertools.chain.from_iterable(map(itertools.permutations, excluding)):
+            if tuple(sign for sign, _ in order) == signs:
+                numbers = [_number(c) for _, row in order for c in row]
+                solver.add(z3.Or([v != c for v, c in zip(itertools.chain(*w), numbers, strict=True)]))
         answer = solver.check()
         if answer == z3.unknown:
             raise TimeoutError(f"outgoing weights {signs} are undecided after {timeout} s")
         if answer == z3.sat:
-            model = solver.model()
-            rows = [[model.eval(v, model_completion=True).as_fraction() for v in row] for row in w]
-            return Network([rows, [signs]])
+            return Network([[_values(solver.model(), row) for row in w], [signs]])
     return None
+
+
+def _signed_rows(network: Network, widths: tuple[int, ...]) -> list[tuple[int, np.ndarray]]:
+    """For each hidden unit the sign of its outgoing weight, and the incoming weights that have taken up its size."""
+    if network.widths != widths or not network.bias_free:
+        raise ValueError(f"a network of widths {network.widths} was to be excluded; wanted {widths} and no biases")
+    hidden, (output,) = network.to_exact().weights
+    return [((a > 0) - (a < 0), abs(a) * row) for a, row in zip(output, hidden, strict=True)]
+
+
+def _solver(timeout: float) -> z3.Solver:
+    solver = z3.SolverFor("QF_LRA")
+    solver.set("timeout", max(1, int(1000 * timeout)))
+    return solver
+
+
+def _values(model: z3.ModelRef, variables: list) -> tuple[Fraction, ...]:
+    return tuple(model.eval(v, model_completion=True).as_fraction() for v in variables)
 
 
 def _relu(z):
@@ -176,22 +176,21 @@ def _number(value) -> z3.RatNumRef:
     return z3.Q(value.numerator, value.denominator)
 
 
-def _encode(network: Network, inputs: list) -> list:
-    """The outputs of a network as z3 terms of the inputs."""
+def _encode(side: Network | Function, inputs: list) -> list:
+    """The outputs of a network or function as z3 terms of the inputs."""
+    if isinstance(side, Function):
+        return [side.definition(Z3_OPERATIONS, *inputs)]
     values = inputs
-    for k, (w, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+    for k, (w, b) in enumerate(zip(side.weights, side.biases, strict=True)):
         values = [
             z3.Sum([_number(c) * v for c, v in zip(row, values, strict=True) if c != 0] + [_number(bias)])
             for row, bias in zip(w, b, strict=True)
         ]
-        if k < len(network.weights) - 1:
+        if k < len(side.weights) - 1:
             values = [_relu(v) for v in values]
     return values
 
 
-def _text(value) -> str:
-    return (
-        f"({', '.join(map(str, value))})"
-        if isinstance(value, tuple) and len(value) > 1
-        else (str(value[0]) if isinstance(value, tuple) else str(value))
-    )
+def _text(value: Fraction | tuple[Fraction, ...]) -> str:
+    values = value if isinstance(value, tuple) else (value,)
+    return str(values[0]) if len(values) == 1 else f"({', '.join(map(str, values))})"

@@ -8,9 +8,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 from tqdm import tqdm
 
 from mathcircuits.functions import Function
@@ -29,7 +32,7 @@ class Runs:
         function, widths: what was trained.
         seeds: (n_seeds,) integers, in the order given.
         steps: (n_records,) the numbers of steps after which the loss was taken; the last is the end.
-        loss: (n_seeds, n_records) mean squared error on 1,000 inputs that were never trained on;
+        loss: (n_seeds, n_records) mean squared error on a grid of about 1,000 inputs, not on what was trained on;
             inf once a run has diverged.
         initial, final: one tensor a layer, (n_seeds, out, in).
         initial_biases, final_biases: one tensor a layer, (n_seeds, out); zero in bias-free runs.
@@ -60,8 +63,7 @@ class Runs:
     @property
     def outcome(self) -> np.ndarray:
         """(n_seeds,) one of "solved", "failed", "dead", "diverged"."""
-        names = np.where(self.solved, "solved", np.where(self.dead, "dead", "failed"))
-        return np.where(self.diverged, "diverged", names)
+        return np.select([self.diverged, self.solved, self.dead], ["diverged", "solved", "dead"], "failed")
 
     def network(self, seed: int, *, initial: bool = False) -> Network:
         """Return the network that a seed ended as (or began as), as floats.
@@ -79,22 +81,26 @@ class Runs:
 
     def __str__(self) -> str:
         counts = [f"{n:,} {name}" for name, n in zip(*np.unique(self.outcome, return_counts=True), strict=True)]
-        return f"{self.function.name} {self.widths}, {len(self.seeds):,} seeds, {self.steps[-1]:,} steps: {', '.join(counts)}"
+        work = f"{len(self.seeds):,} seeds, {self.steps[-1]:,} steps"
+        return f"{self.function.name} {self.widths}, {work}: {', '.join(counts)}"
 
 
 def pytorch_init(seed: int, widths: tuple[int, ...], bias: bool) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Return the weights and biases that ``torch.manual_seed(seed)`` and then ``nn.Linear`` layers would have.
+
+    The weights have shapes (out, in) and the biases (out,), in float32. Without biases, theirs are zero and not drawn.
+    Torch's global generator is left as it was.
 
     >>> pytorch_init(0, (1, 2, 1), bias=False)[0][0].ravel()
     tensor([-0.0075,  0.5364])
     """
     generator = torch.Generator().manual_seed(seed)
     weights, biases = [], []
-    for n_in, n_out in zip(widths, widths[1:], strict=False):
-        weights.append(torch.nn.init.kaiming_uniform_(torch.empty(n_out, n_in), a=math.sqrt(5), generator=generator))
-        bound = 1 / math.sqrt(n_in)
-        drawn = torch.empty(n_out).uniform_(-bound, bound, generator=generator) if bias else torch.zeros(n_out)
-        biases.append(drawn)
+    for n_in, n_out in pairwise(widths):
+        weight, bound = torch.empty(n_out, n_in, dtype=torch.float32), 1 / math.sqrt(n_in)
+        weights.append(torch.nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator))
+        zeros = torch.zeros(n_out, dtype=torch.float32)
+        biases.append(zeros.uniform_(-bound, bound, generator=generator) if bias else zeros)
     return weights, biases
 
 
@@ -109,7 +115,7 @@ def train(
     optimizer: str | Callable = "sgd",
     weight_decay: float = 0.0,
     bias: bool = False,
-    init: Callable | str = "pytorch",
+    init: str | Callable = "pytorch",
     batch_seed: int = 0,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str | None = None,
@@ -127,68 +133,66 @@ def train(
             ``(parameters, lr=..., weight_decay=...)`` and treats every entry alone.
         init: "pytorch", or a callable like ``pytorch_init``: (seed, widths, bias) -> (weights, biases).
         batch_seed: of the one numpy Generator that draws every batch.
+        dtype: of the training; weights are drawn in float32 as PyTorch does and then cast.
         progress: show a bar in an interactive session; an unattended run is silent.
 
     Returns:
-        Runs, also after Ctrl-C: what was reached by then, with a warning.
+        Runs, also after Ctrl-C: the networks of that moment, with a warning.
 
     Raises:
-        ValueError, TypeError: no seeds, widths that do not fit the function, unknown names, steps < 1.
+        TypeError: what is no Function; seeds, widths, steps or a batch size that are not integers.
+        ValueError: no seeds, or one twice; widths that do not fit the function; numbers out of range; unknown
+            names; a dtype other than float32 and float64; an ``init`` that gives other shapes, NaN or infinity.
 
     >>> from mathcircuits import FUNCTIONS
     >>> print(train(FUNCTIONS["identity"], seeds=range(100)))
     identity (1, 2, 1), 100 seeds, 500 steps: 58 failed, 42 solved
     """
-    seeds = np.array([*seeds], dtype=np.int64)
-    widths = tuple(function.widths if widths is None else widths)
-    _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init)
-    draw = pytorch_init if init == "pytorch" else init
-    drawn = [draw(int(seed), widths, bias) for seed in seeds]
-    kind = {"dtype": dtype, "device": device}
-    weights = [torch.stack(layer).to(**kind) for layer in zip(*(w for w, _ in drawn), strict=True)]
-    biases = [torch.stack(layer).to(**kind) for layer in zip(*(b for _, b in drawn), strict=True)]
-    initial, initial_biases = tuple(w.clone() for w in weights), tuple(b.clone() for b in biases)
-    make = OPTIMIZERS.get(optimizer, optimizer)
-    torch_optimizer = make(weights + biases if bias else weights, lr=lr, weight_decay=weight_decay)
-    by_sector = len(widths) == 3 and widths[0] <= 2 and not bias
-
-    batches = np.random.default_rng(batch_seed)
-    held_out = function.sample(np.random.default_rng([batch_seed, 1]), 1000)
-    held_out = torch.from_numpy(held_out).to(**kind)
-    record_at = np.unique(np.linspace(0, steps, min(steps, 100) + 1).round().astype(int))
-    losses, recorded = [_loss(function, weights, biases, held_out)], [0]
-    bar = tqdm(range(1, steps + 1), desc=function.name, leave=False, disable=not (progress and _interactive()))
-    try:
-        for step in bar:
-            x = torch.from_numpy(function.sample(batches, batch_size)).to(**kind)
-            y = function(*x.T)
-            if by_sector:
-                gradients = _sector_gradients(weights, x, y)
-            else:
-                gradients = _gradients(weights, biases, x, y, bias)
-            for parameter, gradient in zip(weights + biases if bias else weights, gradients, strict=True):
-                parameter.grad = gradient
-            torch_optimizer.step()
-            if step in record_at:
-                losses.append(_loss(function, weights, biases, held_out))
-                recorded.append(step)
-    except KeyboardInterrupt:
-        warnings.warn(f"interrupted after {recorded[-1]:,} of {steps:,} steps; these are the runs so far", stacklevel=2)
-    loss = torch.stack(losses, 1).double().cpu().numpy()
-    loss = np.where(np.isfinite(loss), loss, np.inf)
-    final, final_biases = tuple(w.detach() for w in weights), tuple(b.detach() for b in biases)
-    alive = [(_forward(weights, biases, held_out)[k] > 0).flatten(1).any(1) for k in range(1, len(weights))]
-    dead = ~torch.stack(alive).all(0).cpu().numpy()
-    return Runs(function, widths, seeds, np.array(recorded), loss, initial, final, initial_biases, final_biases, dead)
-
-
-def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init):
     if not isinstance(function, Function):
         raise TypeError(f"{function!r} was given as the function; wanted a Function, such as FUNCTIONS['identity']")
-    if len(seeds) == 0:
+    seeds, widths = tuple(seeds), tuple(function.widths if widths is None else widths)
+    _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype)
+    drawn = _draw(pytorch_init if init == "pytorch" else init, seeds, widths, bias)
+    parameters = [p.to(device, dtype) for p in drawn]
+    initial, depth = [p.clone() for p in parameters], len(widths) - 1
+    trained = parameters if bias else parameters[:depth]
+    torch_optimizer = OPTIMIZERS.get(optimizer, optimizer)(trained, lr=lr, weight_decay=weight_decay)
+    by_sector = depth == 2 and widths[0] <= 2 and not bias
+    groups = _groups(len(parameters[0]), 8 * widths[1] ** 2 if by_sector else batch_size * sum(widths[1:]))
+
+    batches = np.random.default_rng(batch_seed)
+    held_out = torch.from_numpy(function.grid(1000)).to(device, dtype)
+    record_at = set(np.linspace(0, steps, min(steps, 100) + 1).round())
+    records, done = {0: _evaluate(function, parameters, held_out)}, 0
+    try:
+        for step in tqdm(range(1, steps + 1), function.name, leave=False, disable=not (progress and _interactive())):
+            x = torch.from_numpy(function.sample(batches, batch_size)).to(device, dtype)
+            gradients = (_sectors if by_sector else _backpropagation)(x, function(*x.T))
+            parts = [gradients([p[rows] for p in parameters]) for rows in groups]
+            for parameter, *part in zip(trained, *parts, strict=False):
+                parameter.grad = torch.cat(part)
+            torch_optimizer.step()
+            done = step
+            if step in record_at:
+                records[step] = _evaluate(function, parameters, held_out)
+    except KeyboardInterrupt:
+        warnings.warn(f"interrupted after {done:,} of {steps:,} steps; these are the runs so far", stacklevel=2)
+        records[done] = _evaluate(function, parameters, held_out)  # of the weights as they were left
+    rows = slice(len(seeds))  # without the double of a lone seed
+    loss, dead = np.stack([loss for loss, _ in records.values()], 1)[rows], records[done][1][rows]
+    parts = initial[:depth], parameters[:depth], initial[depth:], parameters[depth:]
+    tensors = (tuple(p[rows] for p in part) for part in parts)
+    return Runs(function, widths, np.array(seeds), np.array([*records]), loss, *tensors, dead)
+
+
+def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype):
+    for value in (*seeds, *widths, steps, batch_size):
+        if not isinstance(value, Integral):
+            raise TypeError(f"{value!r} was given; wanted integers as seeds, widths, steps and batch_size")
+    if not seeds:
         raise ValueError("an empty list of seeds was given; wanted at least one")
-    if len(np.unique(seeds)) < len(seeds) or (seeds < 0).any():
-        raise ValueError("a seed was given twice or is negative; wanted distinct non-negative integers")
+    if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**63:
+        raise ValueError("a seed was given twice, is negative or is too large; wanted distinct integers below 2**63")
     if len(widths) < 2 or min(widths) < 1 or widths[0] != function.arity or widths[-1] != 1:
         raise ValueError(f"widths {widths} were given; {function.name} wants ({function.arity}, ..., 1)")
     if steps < 1 or batch_size < 1:
@@ -199,6 +203,26 @@ def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimiz
         raise ValueError(f"optimizer {optimizer!r} was given; wanted one of {', '.join(OPTIMIZERS)} or a callable")
     if not callable(init) and init != "pytorch":
         raise ValueError(f"init {init!r} was given; wanted 'pytorch' or a callable")
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype {dtype} was given; wanted torch.float32 or torch.float64")
+
+
+def _draw(init, seeds, widths, bias) -> list[torch.Tensor]:
+    """Return the weights and then the biases of every layer, stacked over the seeds."""
+    shapes = [*((n_out, n_in) for n_in, n_out in pairwise(widths)), *((n_out,) for n_out in widths[1:])]
+    drawn = []
+    for seed in seeds:
+        weights, biases = init(int(seed), widths, bias)
+        tensors = [torch.as_tensor(t).detach() for t in (*weights, *biases)]
+        given = [tuple(t.shape) for t in tensors]
+        if given != shapes:
+            raise ValueError(f"init gave shapes {given} for seed {seed}; wanted {shapes}")
+        if not all(t.isfinite().all() for t in tensors) or not bias and any(b.any() for b in tensors[len(weights) :]):
+            raise ValueError(f"init gave NaN, infinity or unwanted biases for seed {seed}; wanted finite weights")
+        drawn.append(tensors)
+    # A product of one matrix may be rounded otherwise than one of several: a lone seed is trained beside its double.
+    drawn = drawn * 2 if len(drawn) == 1 else drawn
+    return [torch.stack(layer) for layer in zip(*drawn, strict=True)]
 
 
 def _interactive() -> bool:
@@ -206,76 +230,90 @@ def _interactive() -> bool:
     return sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ
 
 
-def _forward(weights, biases, x) -> list[torch.Tensor]:
-    """Every layer's values, (n_seeds, units, batch), the inputs first."""
-    z = biases[0][..., None].expand(-1, -1, len(x))
-    for i, column in enumerate(x.T):  # entry by entry: a matrix product may round by the number of seeds
-        z = torch.addcmul(z, weights[0][..., i, None], column)
-    layers = [x.T.expand(len(z), -1, -1), z]
-    for w, b in zip(weights[1:], biases[1:], strict=True):
-        layers.append(torch.baddbmm(b[..., None], w, layers[-1].clamp_(min=0)))
+def _groups(n_seeds: int, entries: int) -> list[slice]:
+    """Seeds in groups whose numbers, so many a seed, fit a core's cache: that, not arithmetic, bounds the speed."""
+    size = max(1, 2**17 // entries)
+    return [slice(*edges) for edges in pairwise(np.linspace(0, n_seeds, max(1, n_seeds // size) + 1).astype(int))]
+
+
+def _forward(parameters, x) -> list[torch.Tensor]:
+    """Every layer's values, (n_seeds, units, batch), the inputs first; x is (inputs, batch)."""
+    layers, depth = [x.expand(len(parameters[0]), -1, -1)], len(parameters) // 2
+    for w, b in zip(parameters[:depth], parameters[depth:], strict=True):
+        if len(layers) > 1:
+            layers[-1].clamp_(min=0)
+        layers.append(torch.baddbmm(b[..., None], w, layers[-1]))
     return layers
 
 
-def _groups(weights, batch_size: int) -> list[slice]:
-    """Seeds in groups whose activations fit a core's cache: that, not arithmetic, bounds the speed."""
-    group = max(1, 2**17 // (batch_size * sum(w.shape[1] for w in weights)))
-    return [slice(start, start + group) for start in range(0, len(weights[0]), group)]
+def _evaluate(function, parameters, x) -> tuple[np.ndarray, np.ndarray]:
+    """Return every seed's mean squared error on x, and whether some hidden layer of it is silent on all of x."""
+    y, losses, dead = function(*x.T), [], []
+    for rows in _groups(len(parameters[0]), len(x) * sum(p.shape[1] for p in parameters) // 2):
+        *hidden, output = _forward([p[rows] for p in parameters], x.T)[1:]
+        losses.append((output[:, 0] - y).square_().mean(1))
+        dead.append(torch.stack([*(h.amax((1, 2)) for h in hidden), torch.ones_like(losses[-1])]).amin(0) <= 0)
+    loss = torch.cat(losses).double().nan_to_num(nan=math.inf, posinf=math.inf)
+    return loss.cpu().numpy(), torch.cat(dead).cpu().numpy()
 
 
-def _loss(function, weights, biases, x) -> torch.Tensor:
-    y, parts = function(*x.T), []
-    for rows in _groups(weights, len(x)):
-        output = _forward([w[rows] for w in weights], [b[rows] for b in biases], x)[-1]
-        parts.append((output[:, 0] - y).square().mean(1))
-    return torch.cat(parts)
+def _backpropagation(x, y) -> Callable:
+    """Return a function that gives, for weights and biases, their gradients of the mean squared error on (x, y).
 
+    Zeros fill the batch up to a multiple of 16, so that every seed's numbers begin on a boundary of 64 bytes: sums
+    over the batch that begin elsewhere are rounded in another order, and a seed would depend on its place.
+    """
+    fill = (0, -len(x) % 16)
+    scale = pad(torch.full_like(y, 2 / len(x)), fill)
+    x, y = pad(x.T, fill), pad(y, fill)
 
-def _gradients(weights, biases, x, y, bias) -> list[torch.Tensor]:
-    """Gradients of the mean squared error by every weight (and bias), for any depth, by backpropagation."""
-    gradients = [torch.empty_like(p) for p in (weights + biases if bias else weights)]
-    for rows in _groups(weights, len(x)):
-        w = [p[rows] for p in weights]
-        layers = _forward(w, [b[rows] for b in biases], x)
-        delta = layers[-1].sub_(y).mul_(2 / len(x))
-        for k in reversed(range(len(w))):
-            torch.bmm(delta, layers[k].mT, out=gradients[k][rows])
-            if bias:
-                gradients[len(w) + k][rows] = delta.sum(2)
-            if k > 0:
-                delta = torch.bmm(w[k].mT, delta).mul_(layers[k] > 0)
+    def gradients(parameters) -> list[torch.Tensor]:
+        *layers, output = _forward(parameters, x)
+        deltas = [output.sub_(y).mul_(scale)]
+        for w, h in zip(parameters[len(layers) - 1 : 0 : -1], layers[:0:-1], strict=True):
+            deltas.insert(0, torch.bmm(w.mT, deltas[0]).mul_(h.sign()))
+        by_weights = [torch.bmm(delta, h.mT) for delta, h in zip(deltas, layers, strict=True)]
+        return by_weights + [delta.sum(2) for delta in deltas]
+
     return gradients
 
 
-def _sector_gradients(weights, x, y) -> list[torch.Tensor]:
-    """The same gradients for one hidden layer, no biases and at most two inputs, without visiting every input.
+def _angle(vectors) -> torch.Tensor:
+    """An angle of vectors (..., 2) that needs no arc tangent: 0 to the right, 1 up, 2 to the left, -1 down.
+
+    A half turn is 2 exactly, and no step can round differently from one machine to another.
+    """
+    return (1 - vectors[..., 0] / vectors.abs().sum(-1)).copysign(vectors[..., 1]).nan_to_num()
+
+
+def _sectors(x, y) -> Callable:
+    """The same for one hidden layer, no biases and at most two inputs, without visiting every input for every seed.
 
     A unit is active on a half-plane. With the batch sorted by angle that is a run of inputs, and so is where two
     units are both active. Sums over a run are differences of prefix sums, taken once a batch for all seeds: with
-    M = Σ x xᵀ over a run and C = Σ y x, unit j needs only Σ_k a_k M_jk w_k - C_j.
+    M = Σ x xᵀ over the run that j and k share and C = Σ y x over j's own, unit j needs only Σ_k a_k M_jk w_k - C_j.
     """
-    w, a, n = weights[0], weights[1][:, 0], len(x)
-    if w.shape[2] == 1:
-        w, x = (torch.cat([t, torch.zeros_like(t)], -1) for t in (w, x))
-    angle, order = torch.atan2(x[:, 1], x[:, 0]).sort()
-    x, y = x[order], y[order]
-    angle = torch.cat([angle, angle + 2 * math.pi])
+    n, more = len(x), (0, 2 - x.shape[1])  # one input is the first of two, the other zero
+    angle, order = _angle(pad(x, more)).sort()
+    x, y = pad(x, more)[order], y[order]
+    angle = torch.cat([angle, angle + 4])  # twice round, for runs that pass the end
     products = torch.stack([x[:, 0] ** 2, x[:, 0] * x[:, 1], x[:, 1] ** 2, y * x[:, 0], y * x[:, 1]])
-    prefix = torch.nn.functional.pad(torch.cat([products, products], 1).cumsum(1), (1, 0))
+    prefix = pad(torch.cat([products, products], 1).cumsum(1), (1, 0))
 
-    first = torch.atan2(w[..., 1], w[..., 0]).nan_to_num() - math.pi / 2
-    first = torch.where(first < -math.pi, first + 2 * math.pi, first)
-    begin, end = torch.searchsorted(angle, first), torch.searchsorted(angle, first + math.pi)
-    moment = prefix[3:, end] - prefix[3:, begin]  # C, (2, n_seeds, units)
-    later = first[:, None, :] >= first[:, :, None]  # does k begin after j? (n_seeds, j, k)
-    ahead = (first[:, None, :] - first[:, :, None]).remainder(2 * math.pi) < math.pi
-    from_k = begin[:, None, :] + n * ~later
-    from_j = begin[:, :, None] + n * later
-    low = torch.where(ahead, from_k, from_j)
-    high = torch.where(ahead, end[:, :, None], end[:, None, :])
-    xx, xy, yy = prefix[:3, high] - prefix[:3, low]
-    outgoing = a[:, None, :] * w.permute(2, 0, 1)[:, :, None, :]  # a_k w_k, (2, n_seeds, 1, k)
-    error = torch.stack([(xx * outgoing[0] + xy * outgoing[1]).sum(2), (xy * outgoing[0] + yy * outgoing[1]).sum(2)])
-    error = (2 / n) * (error - moment) * (w != 0).any(2)
-    by_w, by_a = (a * error).permute(1, 2, 0), (w.permute(2, 0, 1) * error).sum(0)
-    return [by_w[..., : weights[0].shape[2]].contiguous(), by_a[:, None]]
+    def gradients(parameters) -> list[torch.Tensor]:
+        w, a = pad(parameters[0], more), parameters[1][:, 0]
+        first = (_angle(w) - 1).remainder(4)
+        begin, end = torch.searchsorted(angle, first, right=True), torch.searchsorted(angle, first + 2)
+        turns = n * ((first[:, :, None] - first[:, None]) / 4).round().long()  # those that bring k nearest to j
+        low = torch.maximum(begin[:, :, None], begin[:, None] + turns)
+        high = torch.minimum(end[:, :, None], end[:, None] + turns)
+        xx, xy, yy = prefix[:3, high] - prefix[:3, low]  # M, each (n_seeds, j, k)
+        moment = prefix[3:, end] - prefix[3:, begin]  # C, (2, n_seeds, units)
+        w = w.movedim(-1, 0)
+        out = (a * w)[:, :, None]  # a_k w_k, (2, n_seeds, 1, k)
+        error = torch.stack([(xx * out[0] + xy * out[1]).sum(2), (xy * out[0] + yy * out[1]).sum(2)]) - moment
+        error *= (w != 0).any(0)  # a unit at zero is never active
+        error *= 2 / n
+        return [(a * error).movedim(0, -1)[..., : parameters[0].shape[2]], (w * error).sum(0)[:, None]]
+
+    return gradients

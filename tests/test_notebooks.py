@@ -178,7 +178,21 @@ def links(notebook: dict, path: Path) -> list[str]:
     return problems
 
 
+def counts_in_text(notebook: dict, path: Path) -> list[str]:
+    """Find counts of three digits or more in the text that stand in no output and no code of the notebook."""
+    printed = [out["text"] for cell in code_cells(notebook) for out in outputs(cell, "stream")]
+    code = [source(cell) for cell in code_cells(notebook)]
+    known = set(re.findall(r"\d+", re.sub(r"(?<=\d)[,_](?=\d{3})", "", "\n".join(map("".join, printed + code)))))
+    text = "\n".join(
+        line for cell in notebook["cells"] if cell["cell_type"] == "markdown" for line in markdown_lines(cell)
+    )
+    text = re.sub(r"`[^`\n]+`|\$\$.+?\$\$|\$[^$\n]+\$|\]\([^)]+\)", " ", text, flags=re.DOTALL)
+    counts = re.findall(r"(?<![\d.,])(?!(?:19|20)\d\d\b)(\d{3,}|\d{1,3}(?:,\d{3})+)(?![\d.]*\d)", text)
+    return [f"{count} stands in no output" for count in counts if count.replace(",", "") not in known]
+
+
 CHECKS = [
+    counts_in_text,
     executed_in_order,
     quiet,
     no_timestamps,
@@ -253,11 +267,11 @@ PICTURE = {
 }
 GOOD = {
     "cells": [
-        markdown("# 06 · Minimum\n\n```\n# a comment, not a title\n```"),
+        markdown("# 06 · Minimum\n\n```\n# a comment, not a title\n```\nIn 2022, 1,000 of $5000$, `777` and 1000."),
         markdown(f"See [this file]({Path(__file__).name}#checks), [there](https://example.org) and $f[x](y)$."),
         code("import numpy as np", 1),
         code("print(1)", 2, {"output_type": "stream", "name": "stdout", "text": "1\n"}),
-        code("assert 1 + 1 == 2", 3),
+        code("assert 1 + 1 == 2 and 1_000 > 999", 3),
         code('save_figure(figure, "06-minimum")', 4, PICTURE),
     ]
 }
@@ -300,6 +314,8 @@ BROKEN = [
         backed_figures,
         broken(3, outputs=[PICTURE]) | {"cells": GOOD["cells"][:3] + [code("draw()", 2, PICTURE)]},
     ),
+    (counts_in_text, broken(1, source="It was solved by 475 seeds.")),
+    (counts_in_text, broken(1, source="It was solved by 1,475 of them.")),
     (links, broken(1, source="[a file](nowhere.ipynb)")),
     (links, broken(1, source='<img src="nowhere.png">')),
 ]

@@ -1,0 +1,119 @@
+"""Saved figures: the same bytes every time, whole or not at all, in light and dark, and the figure left as it was."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+import mathcircuits as mc
+from mathcircuits import circuits
+
+FILES = sorted(f"06-test{variant}.{kind}" for variant in ("", "-dark") for kind in ("svg", "pdf", "png"))
+SCRIPT = """
+import sys, matplotlib
+matplotlib.use("Agg")
+import mathcircuits as mc
+mc.use_style()
+ax = mc.draw_function(mc.FUNCTIONS["minimum"])
+mc.save_figure(ax, "06-test", folder=sys.argv[1])
+"""
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with plt.rc_context():
+        mc.use_style()
+        yield
+    plt.close("all")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_same_bytes_in_every_process(tmp_path):
+    for n in "12":
+        done = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path / n], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    first, second = contents(tmp_path / "1"), contents(tmp_path / "2")
+    assert [*first] == FILES
+    assert first == second
+
+
+DRAW = {
+    "network": lambda: mc.draw_network(circuits.minimum()),
+    "activations": lambda: mc.draw_activations(circuits.minimum(), (3, 5), (3, -5)),
+    "heatmaps": lambda: mc.draw_weights(circuits.minimum()),
+    "graph": lambda: mc.draw_function(mc.FUNCTIONS["identity"], network=circuits.identity()),
+    "level lines": lambda: mc.draw_function(mc.FUNCTIONS["minimum"], network=circuits.minimum()),
+    "arrows": lambda: mc.draw_directions(circuits.minimum()),
+    "runs": lambda: mc.draw_runs(mc.train(mc.FUNCTIONS["identity"], seeds=range(4), steps=20)),
+}
+
+
+@pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
+def test_saving_leaves_the_figure_as_it_was(draw, tmp_path):
+    drawn = draw()
+    for n in "12":
+        mc.save_figure(drawn, "06-test", folder=tmp_path / n)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+def test_dark_is_dark_and_signs_stay_apart(tmp_path):
+    mc.save_figure(mc.draw_network(circuits.minimum()), "06-test", folder=tmp_path / "1")
+    light, dark = (imread(tmp_path / "1" / f"06-test{v}.png")[..., :3] for v in ("", "-dark"))
+    assert light.shape == dark.shape
+    assert np.median(light) == 1.0
+    assert np.median(dark) < 0.15
+    # The signs stay apart in the dark: bluish where it was blue, reddish where it was orange.
+    for sign in (1, -1):
+        where = sign * (light[..., 2] - light[..., 0]) > 0.5
+        assert where.any()
+        assert (sign * (dark[..., 2] - dark[..., 0]))[where].min() > 0.2
+
+
+def test_fonts_are_embedded_and_vectors_stay_vectors(tmp_path):
+    mc.save_figure(mc.draw_network(circuits.minimum()), "06-test", folder=tmp_path)
+    pdf, svg = (tmp_path / "06-test.pdf").read_bytes(), (tmp_path / "06-test.svg").read_text()
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf
+    assert b"/CreationDate" not in pdf
+    assert "<text" not in svg and "<image" not in svg and "dc:date" not in svg
+
+
+def test_a_failed_save_leaves_the_old_files(tmp_path, monkeypatch):
+    mc.save_figure(mc.draw_network(circuits.minimum()), "06-test", folder=tmp_path)
+    old = contents(tmp_path)
+    changed = mc.draw_network(circuits.identity())
+    savefig = type(changed.figure).savefig
+
+    def broken(self, *args, format, **kwargs):
+        if format == "png":
+            raise OSError("disk full")
+        return savefig(self, *args, format=format, **kwargs)
+
+    monkeypatch.setattr(type(changed.figure), "savefig", broken)
+    with pytest.raises(OSError, match="disk full"):
+        mc.save_figure(changed, "06-test", folder=tmp_path)
+    assert contents(tmp_path) == old
+
+
+def test_folder_is_taken_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("MATHCIRCUITS_FIGURES", str(tmp_path / "new"))
+    mc.save_figure(plt.figure(), "06-test")
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == FILES
+
+
+@pytest.mark.parametrize("name", ["minimum", "6-minimum", "06-Minimum", "06_minimum", "06-", "06-a/b", "06-a-dark", ""])
+def test_names_of_another_form_are_refused(name, tmp_path):
+    with pytest.raises(ValueError, match="was given; wanted two digits"):
+        mc.save_figure(plt.figure(), name, folder=tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_is_no_figure_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="a Network was given; wanted a matplotlib figure"):
+        mc.save_figure(circuits.minimum(), "06-test", folder=tmp_path)
