@@ -510,7 +510,7 @@ def test_training_interrupted_while_a_batch_is_drawn(monkeypatch):
 
     def interrupted(self, generator, n):
         drawn.append(n)
-        if len(drawn) == 9:  # the inputs held out, then seven batches
+        if len(drawn) == 8:  # after seven batches
             raise KeyboardInterrupt
         return sample(self, generator, n)
 
