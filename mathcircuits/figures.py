@@ -21,6 +21,7 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
+from PIL import Image
 
 POSITIVE = "#0072B2"  # sign is colour, everywhere
 NEGATIVE = "#D55E00"
@@ -45,7 +46,7 @@ _COLOURS = {
 
 
 def use_style() -> None:
-    """Use the project's style from here on; inside IPython, figures are shown as retina PNG.
+    """Use the project's style from here on; inside IPython, figures are shown as PNG at twice the resolution.
 
     >>> use_style()
     >>> import matplotlib
@@ -53,10 +54,20 @@ def use_style() -> None:
     False
     """
     plt.style.use("mathcircuits.mathcircuits")
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        import matplotlib_inline.backend_inline  # noqa: F401  # or it sets its own formats when first imported
 
-        set_matplotlib_formats("retina")
+        shell.display_formatter.formatters["image/png"].for_type(Figure, _inline_png)
+
+
+def _inline_png(fig: Figure) -> tuple[bytes, dict[str, int]]:
+    """Render for a notebook: twice the resolution, in 64 colours, which takes a quarter of the bytes."""
+    with io.BytesIO() as full, io.BytesIO() as small:
+        fig.savefig(full, format="png", dpi=2 * fig.dpi, bbox_inches="tight")
+        image = Image.open(full).convert("RGB").quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        image.save(small, "PNG", optimize=True)
+        return small.getvalue(), {"width": image.width // 2, "height": image.height // 2}
 
 
 def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | None = None) -> None:

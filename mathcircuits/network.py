@@ -320,16 +320,17 @@ class Network:
 
 
 def linear_formula(row, bias, inputs: Sequence[str]) -> str:
-    """Write Σ row·inputs + bias as text, ones and zeros left out.
+    """Write Σ row·inputs + bias as text: floats with three decimals, ones left out, and what would print as zero.
 
     >>> linear_formula([1, Fraction(-1, 2), 0], 0, ["a", "b", "c"])
     'a - 1/2 b'
+    >>> linear_formula([1e-5, -0.99999], 0, ["a", "b"])
+    '-1.000 b'
     """
-    terms = [(c, name) for c, name in zip(row, inputs, strict=True) if c != 0]
-    terms += [(bias, "")] if bias != 0 or not terms else []
+    terms = [(c, f"{abs(c)}" if isinstance(c, Rational) else f"{abs(c):.3f}", name)
+             for c, name in zip((*row, bias), (*inputs, ""), strict=True)]  # fmt: skip
     text = ""
-    for c, name in terms:
-        size = f"{abs(c)}" if isinstance(c, Rational) else f"{abs(c):.3f}"
+    for c, size, name in [term for term in terms if term[1] not in ("0", "0.000")] or terms[-1:]:
         part = name if abs(c) == 1 and name else f"{size} {name}".strip()
         text += f" {'-' if c < 0 else '+'} {part}" if text else f"{'-' if c < 0 else ''}{part}"
     return text
