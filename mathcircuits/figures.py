@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from PIL import Image
 
 POSITIVE = "#0072B2"  # sign is colour, everywhere
@@ -144,7 +144,9 @@ def _dark(fig: Figure):
     """Recolour every artist of the figure, and put each back as it was."""
     fig.draw_without_rendering()  # ticks are made by drawing
     artists = set(fig.findobj())
-    artists |= {a.get_bbox_patch() for a in artists if isinstance(a, Text)} - {None}
+    artists |= {a.get_bbox_patch() for a in artists if isinstance(a, Text)}
+    artists |= {a.arrow_patch for a in artists if isinstance(a, Annotation)}
+    artists -= {None}
     changes = []  # (setter, as it was, dark): all read before any is set, as a new colour map recolours its labels
     for artist in artists:
         if isinstance(artist, Collection | AxesImage) and artist.get_array() is not None:

@@ -210,14 +210,15 @@ def draw_function(
     return ax
 
 
-def draw_directions(network: Network, *, ax: Axes | None = None, reach: float = 1.5) -> Axes:
+def draw_directions(network: Network, *, ax: Axes | None = None, reach: float = 1.5, slope: float = 1) -> Axes:
     """Draw the units of a network of two inputs and one hidden layer as arrows, from the origin along (w1, w2).
 
     An arrow is as long as its unit counts, |a| times the length of w, and has the colour of the sign of a, its
-    outgoing weight. The grey diagonal is x1 = x2.
+    outgoing weight. A unit that hardly counts is a dot.
 
     Args:
         reach: both axes go from -reach to reach.
+        slope: of the grey line through the origin that the directions are to be compared with.
 
     Raises:
         ValueError: networks of other inputs, depth or outputs.
@@ -228,20 +229,25 @@ def draw_directions(network: Network, *, ax: Axes | None = None, reach: float = 
     if (network.arity, len(network.weights), network.widths[-1]) != (2, 2, 1):
         raise ValueError(f"a network of widths {network.widths} was given; wanted (2, ..., 1) with one hidden layer")
     ax = ax or plt.subplots(figsize=(4.5, 4.5))[1]
-    ax.axline((0, 0), slope=1, color=MUTED, linewidth=1, zorder=0)
+    ax.axline((0, 0), slope=slope, color=MUTED, linewidth=1, zorder=0)
     for w, a in zip(network.weights[0], network.weights[1][0], strict=True):
-        style = {"arrowstyle": "-|>", "color": _colour(a), "linewidth": 3, "shrinkA": 0, "shrinkB": 0}
-        ax.annotate("", (w * abs(a)).astype(float), (0, 0), arrowprops=style)
+        tip = (w * abs(a)).astype(float)
+        length = np.hypot(*tip) / reach
+        if length < 0.05:
+            ax.plot(*tip, "o", color=_colour(a), markersize=5)
+        else:
+            style = {"arrowstyle": "-|>", "color": _colour(a), "linewidth": 3, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", tip, (0, 0), arrowprops=style | {"mutation_scale": min(18, 60 * length)})
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel=r"$w_1\,|a|$", ylabel=r"$w_2\,|a|$")
     return ax
 
 
 def draw_runs(runs, *, ax: Axes | None = None) -> Axes:
-    """Draw the loss of every seed over training, on a log axis: solved runs in ink, failed ones grey.
+    """Draw the loss of every seed over training, on a log axis: solved runs in ink, failed ones dashed and grey.
 
     Args:
         runs: has ``steps`` (n_records,), ``loss`` (n_seeds, n_records; inf or NaN where a run diverged) and
-            ``solved`` (n_seeds,) of bool.
+            ``solved`` (n_seeds,) of bool; ``dead``, likewise, may be left out.
 
     Raises:
         ValueError: losses of another shape.
@@ -257,15 +263,18 @@ def draw_runs(runs, *, ax: Axes | None = None) -> Axes:
         raise ValueError(f"losses of shape {loss.shape} were given for {len(solved)} seeds and {len(steps)} records")
     ax = ax or plt.subplots(figsize=(8, 4.5))[1]
     loss = np.where(np.isfinite(loss), np.maximum(loss, FLOOR), np.nan)
-    diverged = np.isnan(loss[:, -1]).sum()
-    words = {"solved": solved, "failed": ~solved}
-    for word, chosen in words.items():
+    counts = {"diverged": np.isnan(loss[:, -1]).sum(), "dead": np.sum(~solved & getattr(runs, "dead", False))}
+    also = ", ".join(f"{n:,} {word}" for word, n in counts.items() if n)
+    styles = {
+        "solved": {"color": INK, "alpha": np.clip(25 / max(solved.sum(), 1), 0.12, 0.7), "linestyle": "-"},
+        "failed": {"color": MUTED, "alpha": 0.8, "linestyle": (0, (4, 2))},
+    }
+    for word, chosen in {"solved": solved, "failed": ~solved}.items():
         curves = [np.column_stack([steps, row]) for row in loss[chosen]]
-        style = {"color": INK if word == "solved" else MUTED, "alpha": np.clip(25 / max(len(curves), 1), 0.12, 0.7)}
-        ax.add_collection(LineCollection(curves, linewidth=1, rasterized=True, **style, zorder=1 + (word == "solved")))
+        ax.add_collection(LineCollection(curves, linewidth=1, rasterized=True, **styles[word]))
         if curves:
-            also = f" ({diverged:,} diverged)" if diverged and word == "failed" else ""
-            ax.plot([], [], color=style["color"], label=f"{len(curves):,} {word}{also}")
+            label = f"{len(curves):,} {word}" + (f" ({also})" if also and word == "failed" else "")
+            ax.plot([], [], label=label, **styles[word] | {"alpha": 1})
         if curves and word == "solved":
             ax.plot(steps, np.median(loss[chosen], axis=0), color=INK, linewidth=3.5, label="median of solved")
     ax.set_yscale("log")
@@ -405,7 +414,7 @@ def _stand(lines: dict, sizes: dict, taken: np.ndarray) -> np.ndarray | None:
     along = every[:, :1] + (every[:, 1:] - every[:, :1]) * np.linspace(0, 1, 120)[:, None]  # (edges, points, 2)
     cost = np.tile(2 * np.abs(ts - 0.5), (len(size), 1))
     for i, (places, s) in enumerate(zip(centres, size, strict=True)):
-        cost[i] += (2 * np.abs(along - places[:, None, None]) < s + 0.8).all(-1).any(-1).sum(-1)
+        cost[i] += (2 * np.abs(along - places[:, None, None]) < s + 0.4).all(-1).any(-1).sum(-1)
         cost[i] += 1000 * (2 * np.abs(places[:, None] - taken[:, :2]) < s + taken[:, 2:] + 0.1).all(-1).any(-1)
 
     def overlaps(i: int, at: np.ndarray) -> np.ndarray:

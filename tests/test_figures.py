@@ -63,8 +63,9 @@ def test_saving_leaves_the_figure_as_it_was(draw, tmp_path):
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
-def test_dark_is_dark_and_signs_stay_apart(tmp_path):
-    mc.save_figure(mc.draw_network(circuits.minimum()), "06-test", folder=tmp_path / "1")
+@pytest.mark.parametrize("draw", [DRAW["network"], DRAW["arrows"]], ids=["network", "arrows"])
+def test_dark_is_dark_and_signs_stay_apart(draw, tmp_path):
+    mc.save_figure(draw(), "06-test", folder=tmp_path / "1")
     light, dark = (imread(tmp_path / "1" / f"06-test{v}.png")[..., :3] for v in ("", "-dark"))
     assert light.shape == dark.shape
     assert np.median(light) == 1.0
@@ -74,6 +75,7 @@ def test_dark_is_dark_and_signs_stay_apart(tmp_path):
         where = sign * (light[..., 2] - light[..., 0]) > 0.5
         assert where.any()
         assert (sign * (dark[..., 2] - dark[..., 0]))[where].min() > 0.2
+        assert np.median(dark[where].max(axis=-1)) > 0.85
 
 
 def test_fonts_are_embedded_and_vectors_stay_vectors(tmp_path):

@@ -184,7 +184,7 @@ def test_function_that_has_no_graph_is_refused(f):
 
 def test_directions_are_arrows_of_the_right_length():
     ax = mc.draw_directions(Network([[[3, -4]], [[Fraction(-1, 5)]]]))
-    (arrow,) = ax.texts
+    (arrow,) = ax.texts  # an annotation without words
     assert tuple(arrow.xy) == pytest.approx((0.6, -0.8))
     assert to_hex(arrow.arrow_patch.get_edgecolor()).upper() == NEGATIVE
     with pytest.raises(ValueError, match=r"wanted \(2, ..., 1\)"):
@@ -193,12 +193,13 @@ def test_directions_are_arrows_of_the_right_length():
 
 def test_runs_of_all_outcomes():
     loss = [[1, 1e-9], [1, 0.5], [1, np.inf], [1, 0.0]]
-    runs = SimpleNamespace(steps=[0, 10], loss=loss, solved=[True, False, False, True])
+    dead = np.array([False, True, False, False])
+    runs = SimpleNamespace(steps=[0, 10], loss=loss, solved=[True, False, False, True], dead=dead)
     ax = mc.draw_runs(runs)
     assert [t.get_text() for t in ax.get_legend().get_texts()] == [
         "2 solved",
         "median of solved",
-        "2 failed (1 diverged)",
+        "2 failed (1 diverged, 1 dead)",
     ]
     assert {to_hex(c.get_color()[0]).upper() for c in ax.collections} == {INK, MUTED}
     with pytest.raises(ValueError, match="for 4 seeds and 3 records"):
