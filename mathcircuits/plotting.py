@@ -293,7 +293,7 @@ class _Diagram:
     def __init__(self, networks: Sequence[Network], *, frame: _Diagram | None = None, aside: float = 0.0):
         self.widths = tuple(map(max, zip(*(n.widths for n in networks), strict=True)))
         pairs = zip(self.widths, self.widths[1:], strict=False)
-        gaps = [np.clip(11 + 0.3 * (a * b - 6), 11, 16) for a, b in pairs]
+        gaps = [np.clip(12 + 0.3 * (a * b - 6), 12, 16) for a, b in pairs]
         self.columns = frame.columns if frame else np.cumsum([0, *gaps])
         self.pitch = frame.pitch if frame else min(6.4, 40 / max(self.widths))
         self.radius = min(1.5, 0.4 * self.pitch)
