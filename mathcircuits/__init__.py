@@ -14,7 +14,9 @@ from mathcircuits.plotting import (
     draw_runs,
     draw_weights,
 )
+from mathcircuits.prediction import Prediction, predict
 from mathcircuits.proof import Proof, find_network, prove_equal
+from mathcircuits.sweeping import sweep
 from mathcircuits.training import Runs, train
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "POSITIVE",
     "Function",
     "Network",
+    "Prediction",
     "Proof",
     "Runs",
     "Snapped",
@@ -39,9 +42,11 @@ __all__ = [
     "draw_weights",
     "find_network",
     "merge_layers",
+    "predict",
     "prove_equal",
     "save_figure",
     "snap",
+    "sweep",
     "train",
     "use_style",
 ]

@@ -1,4 +1,9 @@
-"""Training every seed at once: one tensor program in which the leading axis of every tensor is the seed."""
+"""Training every seed at once: one tensor program in which the leading axis of every tensor is the seed.
+
+What bounds it (benchmarks/training.py): for one input the 101 losses on the grid and the drawing of weights, not the
+steps, into which a batch enters by four moments only; else memory traffic, so seeds go in groups that fit the cache.
+The inputs of a product are stored by row: those of a transposed column made every product four times slower.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ import torch
 from torch.nn.functional import pad
 from tqdm import tqdm
 
-from mathcircuits.functions import Function
+from mathcircuits.functions import FUNCTIONS, Function
 from mathcircuits.network import Network
 
 SOLVED_BELOW = 1e-6  # mean squared error; notebook 01 shows how wide the gap around it is
@@ -78,6 +83,14 @@ class Runs:
             raise ValueError(f"seed {seed} diverged; it has no final network")
         weights, biases = (self.initial, self.initial_biases) if initial else (self.final, self.final_biases)
         return Network([w[rows[0]].double() for w in weights], [b[rows[0]].double() for b in biases])
+
+    def __getstate__(self) -> dict:
+        """What is pickled: the name of a function in FUNCTIONS, for functions hold lambdas."""
+        name = self.function.name
+        return {**vars(self), "function": name if FUNCTIONS.get(name) == self.function else self.function}
+
+    def __setstate__(self, state: dict):
+        vars(self).update(state, function=FUNCTIONS.get(state["function"], state["function"]))
 
     def __str__(self) -> str:
         counts = [f"{n:,} {name}" for name, n in zip(*np.unique(self.outcome, return_counts=True), strict=True)]
@@ -161,7 +174,7 @@ def train(
     groups = _groups(len(parameters[0]), 8 * widths[1] ** 2 if by_sector else batch_size * sum(widths[1:]))
 
     batches = np.random.default_rng(batch_seed)
-    held_out = torch.from_numpy(function.grid(1000)).to(device, dtype)
+    held_out = torch.from_numpy(function.grid(1000).T.copy()).to(device, dtype)  # (inputs, about 1,000)
     record_at = set(np.linspace(0, steps, min(steps, 100) + 1).round())
     records, done = {0: _evaluate(function, parameters, held_out)}, 0
     try:
@@ -179,7 +192,7 @@ def train(
         warnings.warn(f"interrupted after {done:,} of {steps:,} steps; these are the runs so far", stacklevel=2)
         records[done] = _evaluate(function, parameters, held_out)  # of the weights as they were left
     rows = slice(len(seeds))  # without the double of a lone seed
-    loss, dead = np.stack([loss for loss, _ in records.values()], 1)[rows], records[done][1][rows]
+    loss, dead = np.stack([*records.values()], 1)[rows], _dead(parameters, held_out)[rows]
     parts = initial[:depth], parameters[:depth], initial[depth:], parameters[depth:]
     tensors = (tuple(p[rows] for p in part) for part in parts)
     return Runs(function, widths, np.array(seeds), np.array([*records]), loss, *tensors, dead)
@@ -213,16 +226,17 @@ def _draw(init, seeds, widths, bias) -> list[torch.Tensor]:
     drawn = []
     for seed in seeds:
         weights, biases = init(int(seed), widths, bias)
-        tensors = [torch.as_tensor(t).detach() for t in (*weights, *biases)]
-        given = [tuple(t.shape) for t in tensors]
+        drawn.append([torch.as_tensor(t).detach() for t in (*weights, *biases)])
+        given = [tuple(t.shape) for t in drawn[-1]]
         if given != shapes:
             raise ValueError(f"init gave shapes {given} for seed {seed}; wanted {shapes}")
-        if not all(t.isfinite().all() for t in tensors) or not bias and any(b.any() for b in tensors[len(weights) :]):
+    stacked, depth = [torch.stack(layer) for layer in zip(*drawn, strict=True)], len(widths) - 1
+    wrong = [~t.isfinite() for t in stacked] + [t != 0 for t in stacked[depth:] if not bias]
+    for seed, *at_fault in zip(seeds, *(t.flatten(1).any(1).tolist() for t in wrong), strict=True):
+        if any(at_fault):
             raise ValueError(f"init gave NaN, infinity or unwanted biases for seed {seed}; wanted finite weights")
-        drawn.append(tensors)
     # A product of one matrix may be rounded otherwise than one of several: a lone seed is trained beside its double.
-    drawn = drawn * 2 if len(drawn) == 1 else drawn
-    return [torch.stack(layer) for layer in zip(*drawn, strict=True)]
+    return [torch.cat([t, t]) for t in stacked] if len(seeds) == 1 else stacked
 
 
 def _interactive() -> bool:
@@ -232,7 +246,7 @@ def _interactive() -> bool:
 
 def _groups(n_seeds: int, entries: int) -> list[slice]:
     """Seeds in groups whose numbers, so many a seed, fit a core's cache: that, not arithmetic, bounds the speed."""
-    size = max(1, 2**17 // entries)
+    size = max(1, 2**18 // entries)
     return [slice(*edges) for edges in pairwise(np.linspace(0, n_seeds, max(1, n_seeds // size) + 1).astype(int))]
 
 
@@ -246,15 +260,22 @@ def _forward(parameters, x) -> list[torch.Tensor]:
     return layers
 
 
-def _evaluate(function, parameters, x) -> tuple[np.ndarray, np.ndarray]:
-    """Return every seed's mean squared error on x, and whether some hidden layer of it is silent on all of x."""
-    y, losses, dead = function(*x.T), [], []
-    for rows in _groups(len(parameters[0]), len(x) * sum(p.shape[1] for p in parameters) // 2):
-        *hidden, output = _forward([p[rows] for p in parameters], x.T)[1:]
+def _evaluate(function, parameters, x) -> np.ndarray:
+    """Return every seed's mean squared error on x, (inputs, batch)."""
+    y, losses = function(*x), []
+    for rows in _groups(len(parameters[0]), x.shape[1] * sum(p.shape[1] for p in parameters) // 2):
+        output = _forward([p[rows] for p in parameters], x)[-1]
         losses.append((output[:, 0] - y).square_().mean(1))
-        dead.append(torch.stack([*(h.amax((1, 2)) for h in hidden), torch.ones_like(losses[-1])]).amin(0) <= 0)
-    loss = torch.cat(losses).double().nan_to_num(nan=math.inf, posinf=math.inf)
-    return loss.cpu().numpy(), torch.cat(dead).cpu().numpy()
+    return torch.cat(losses).double().nan_to_num(nan=math.inf, posinf=math.inf).cpu().numpy()
+
+
+def _dead(parameters, x) -> np.ndarray:
+    """Return for every seed whether some hidden layer of it is silent on all of x, (inputs, batch)."""
+    dead = []
+    for rows in _groups(len(parameters[0]), x.shape[1] * sum(p.shape[1] for p in parameters) // 2):
+        *hidden, output = _forward([p[rows] for p in parameters], x)[1:]
+        dead.append(torch.stack([*(h.amax((1, 2)) for h in hidden), torch.ones_like(output[:, 0, 0])]).amin(0) <= 0)
+    return torch.cat(dead).cpu().numpy()
 
 
 def _backpropagation(x, y) -> Callable:
@@ -293,15 +314,16 @@ def _sectors(x, y) -> Callable:
     units are both active. Sums over a run are differences of prefix sums, taken once a batch for all seeds: with
     M = Σ x xᵀ over the run that j and k share and C = Σ y x over j's own, unit j needs only Σ_k a_k M_jk w_k - C_j.
     """
-    n, more = len(x), (0, 2 - x.shape[1])  # one input is the first of two, the other zero
-    angle, order = _angle(pad(x, more)).sort()
-    x, y = pad(x, more)[order], y[order]
+    if x.shape[1] == 1:
+        return _sides(x[:, 0], y)
+    n, (angle, order) = len(x), _angle(x).sort()
+    x, y = x[order], y[order]
     angle = torch.cat([angle, angle + 4])  # twice round, for runs that pass the end
     products = torch.stack([x[:, 0] ** 2, x[:, 0] * x[:, 1], x[:, 1] ** 2, y * x[:, 0], y * x[:, 1]])
     prefix = pad(torch.cat([products, products], 1).cumsum(1), (1, 0))
 
     def gradients(parameters) -> list[torch.Tensor]:
-        w, a = pad(parameters[0], more), parameters[1][:, 0]
+        w, a = parameters[0], parameters[1][:, 0]
         first = (_angle(w) - 1).remainder(4)
         begin, end = torch.searchsorted(angle, first, right=True), torch.searchsorted(angle, first + 2)
         turns = n * ((first[:, :, None] - first[:, None]) / 4).round().long()  # those that bring k nearest to j
@@ -314,6 +336,21 @@ def _sectors(x, y) -> Callable:
         error = torch.stack([(xx * out[0] + xy * out[1]).sum(2), (xy * out[0] + yy * out[1]).sum(2)]) - moment
         error *= (w != 0).any(0)  # a unit at zero is never active
         error *= 2 / n
-        return [(a * error).movedim(0, -1)[..., : parameters[0].shape[2]], (w * error).sum(0)[:, None]]
+        return [(a * error).movedim(0, -1), (w * error).sum(0)[:, None]]
+
+    return gradients
+
+
+def _sides(x, y) -> Callable:
+    """The same for one input, where there are two sectors: M and C of the inputs above zero and of those below."""
+    sides = torch.stack([x.clamp(min=0), x.clamp(max=0)])
+    m, c = 2 / len(x) * torch.stack([sides * x, sides * y]).sum(2)[..., None, None]  # each (2, 1, 1)
+
+    def gradients(parameters) -> list[torch.Tensor]:
+        w, a = parameters[0][..., 0], parameters[1][:, 0]
+        active = torch.stack([w > 0, w < 0])  # (2, n_seeds, units)
+        slope = (active * (a * w)).sum(2, keepdim=True)  # of the network, on either side
+        error = (active * (m * slope - c)).sum(0)
+        return [(a * error)[..., None], (w * error)[:, None]]
 
     return gradients

@@ -279,12 +279,12 @@ CASES = [
     ("identity", {}),
     ("minimum", {"optimizer": "adam", "lr": 0.01}),
     ("minimum", {"dtype": torch.float32}),
-    ("minimum", {"widths": (2, 40, 1), "lr": 0.02, "steps": 10}),  # ten seeds a group
+    ("minimum", {"widths": (2, 40, 1), "lr": 0.02, "steps": 10}),  # a few seeds a group
     ("identity", {"widths": (1, 1, 1), "bias": True}),
     ("minimum", DEEP),
     ("minimum", DEEP | {"bias": True, "optimizer": "adamw", "lr": 0.01}),
     ("minimum", DEEP | {"dtype": torch.float32}),
-    ("minimum_of_four", {"steps": 20}),  # thirteen seeds a group
+    ("minimum_of_four", {"steps": 20}),  # a few seeds a group
 ]
 
 
