@@ -74,6 +74,12 @@ def _predict_seed(targets: dict[int, float], w: np.ndarray, a: np.ndarray, rate:
     sides: dict[int, Units] = {s: {j: (abs(w[j]), a[j]) for j in range(len(w)) if begin[j] == s} for s in (1, -1)}
     fate, stuck = [STAYS] * len(w), {}
     while True:
+        for s, units in sides.items():
+            # Where every |a| is |w| and every sign is wrong, a side fades for ever: there is no τ at which it stops.
+            if units and all(a == -math.copysign(w, targets[s]) for w, a in units.values()):
+                stuck |= dict.fromkeys(units, 0.0)
+                fate = [STUCK if j in units else kind for j, kind in enumerate(fate)]
+                sides[s] = {}
         (time, unit), side = min((_first_at_zero(targets[s], sides[s]), s) for s in (1, -1))
         if time == math.inf:
             break
@@ -87,7 +93,8 @@ def _predict_seed(targets: dict[int, float], w: np.ndarray, a: np.ndarray, rate:
     lost = [s for s in (1, -1) if not sides[s] and targets[s] != 0]
     incoming, outgoing = np.zeros(len(w)), np.zeros(len(w))
     # ∫ r r' dt: r stays at its target where the side is lost, and ∫ r dt is the τ of a side that is not.
-    pulled = [abs(math.log(_roots(targets[s], sides[s])[1])) / 2 if sides[s] else abs(targets[s]) for s in (1, -1)]
+    wanted = {s: (abs(t), sides[s] if t >= 0 else _turned(sides[s])) for s, t in targets.items()}
+    pulled = [abs(math.log(_roots(t, units)[1])) / 2 if units else t for t, units in wanted.values()]
     fade = math.exp(-rate / 2 * math.prod(pulled) * (rate * steps if len(lost) == 2 else 1)) if lost else 1
     for unit, out in stuck.items():
         outgoing[unit] = out * fade
@@ -101,6 +108,11 @@ def _predict_seed(targets: dict[int, float], w: np.ndarray, a: np.ndarray, rate:
     return fate, incoming, outgoing, "; ".join(reasons)
 
 
+def _turned(units: Units) -> Units:
+    """The same with every a turned: a side that wants a negative slope mirrors one that wants a positive one."""
+    return {unit: (w, -a) for unit, (w, a) in units.items()}
+
+
 def _roots(target: float, units: Units) -> tuple[float, float, float]:
     """P, and the two u at which the slope is the target: the first positive, where the side stops; the second not."""
     plus, minus = (sum((a + sign * w) ** 2 for w, a in units.values()) / 2 for sign in (1, -1))
@@ -110,6 +122,8 @@ def _roots(target: float, units: Units) -> tuple[float, float, float]:
 
 def _first_at_zero(target: float, units: Units) -> tuple[float, int]:
     """When, and which, unit's |w| is the first to reach zero on its side; infinity if none does before the end."""
+    if target < 0:
+        return _first_at_zero(-target, _turned(units))
     found = [(math.inf, -1)]
     plus, end, other = _roots(target, units) if units else (1.0, 1.0, 0.0)
     for unit, (w, a) in units.items():
@@ -123,6 +137,8 @@ def _first_at_zero(target: float, units: Units) -> tuple[float, int]:
 
 def _after(target: float, units: Units, time: float) -> Units:
     """The units of a side after some time, in units of 1 / (2σ²)."""
+    if target < 0:
+        return _turned(_after(-target, _turned(units), time))
     if not units:
         return {}
     plus, end, other = _roots(target, units)

@@ -12,6 +12,8 @@ from matplotlib.image import imread
 import mathcircuits as mc
 from mathcircuits import circuits
 
+pytestmark = pytest.mark.usefixtures("style")
+
 FILES = sorted(f"06-test{variant}.{kind}" for variant in ("", "-dark") for kind in ("svg", "pdf", "png"))
 SCRIPT = """
 import sys, matplotlib
@@ -21,14 +23,6 @@ mc.use_style()
 ax = mc.draw_function(mc.FUNCTIONS["minimum"])
 mc.save_figure(ax, "06-test", folder=sys.argv[1])
 """
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        mc.use_style()
-        yield
-    plt.close("all")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -3,7 +3,6 @@
 from fractions import Fraction
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -11,6 +10,8 @@ from matplotlib.patches import Circle
 
 import mathcircuits as mc
 from mathcircuits import FUNCTIONS, INK, MUTED, NEGATIVE, POSITIVE, Network, circuits
+
+pytestmark = pytest.mark.usefixtures("style")
 
 RANDOM = np.random.default_rng(0)
 CIRCUITS = {
@@ -25,14 +26,6 @@ CIRCUITS = {
     "learned, two layers": Network([RANDOM.normal(size=shape) for shape in [(4, 3), (3, 4), (1, 3)]]),
     "biases": Network([[[1, 0], [1, -1]], [[1, -1]]], [[1, 0], [Fraction(-1, 2)]], [("shifted", "greaterness")]),
 }
-
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        mc.use_style()
-        yield
-    plt.close("all")
 
 
 def texts(ax) -> list[str]:

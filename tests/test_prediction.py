@@ -78,6 +78,22 @@ def test_one_unit_that_crosses_and_one_that_is_stuck():
     assert stuck.final[0][0, 0, 0] == 0
 
 
+@pytest.mark.parametrize("name", ["absolute_value", "negative_identity"])
+def test_a_balanced_unit_of_the_wrong_sign_fades_for_ever(name):
+    """On the line a = -|w| the flow is |w|' = -r |w|: it never reaches zero, and never leaves the line."""
+    slope = SLOPES[name][0]
+    predicted = predict(FUNCTIONS[name], (np.array([[[0.5], [-0.5]]]), np.array([[[-0.5 * slope, 0.5]]])))
+    assert predicted.fate.tolist() == [["stuck at zero", "stays"]]
+    assert predicted.lost.tolist() == ["x > 0: unit 1 stuck at zero"]
+    assert predicted.final[0][0, 0, 0] == predicted.final[1][0, 0, 0] == 0
+
+
+def test_balanced_units_of_the_right_sign_stay_balanced():
+    weights = np.array([[[0.5], [-0.2]]]), np.array([[[0.5, -0.2]]])
+    final = predict(FUNCTIONS["identity"], weights).final
+    assert np.allclose(final[0].ravel(), [1, -1]) and np.allclose(final[1].ravel(), [1, -1])
+
+
 @pytest.mark.parametrize("name", ["addition", "minimum"])
 def test_two_inputs_are_refused(name):
     with pytest.raises(ValueError, match=r"2 input\(s\) was given; wanted one input"):
