@@ -1,0 +1,532 @@
+"""From weights to words: which feature is each hidden unit, which circuits do they make, which function is it.
+
+Read off the weights alone. The box enters as bounds: units that are always or never on there bend nothing, and the
+reading is held against the network there. Canonical form, small fractions, the form of the function, a proof: each is
+another module's; what is here is the order in which they are tried, how near is near enough, and the words.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from mathcircuits.canonical import FunctionForm, Kink, canonical, function_form, lines, merge_layers, snap, spread
+from mathcircuits.functions import FUNCTIONS
+from mathcircuits.network import Network, linear_formula
+from mathcircuits.proof import Proof, prove_equal
+
+Terms = list[tuple]  # what a sum is made of: pairs (coefficient, text)
+LONGEST = 60  # characters of a formula inside the name of a unit
+
+
+class Neuron(NamedTuple):
+    """One hidden unit of the network that was read. Layers and units count from 1, as in its equations.
+
+    Attributes:
+        kind: "positiveness", "negativeness", "greaterness", "always on", "dead", "duplicate" or "unrecognised".
+        name: in words, such as "greaterness of x1 over x2".
+        direction: incoming weights, then the bias, the largest \\|weight\\| 1: the ideal ones, exact, if the unit is
+            recognised by them, else its own.
+        scale: its largest \\|incoming weight\\|, so that weights are about scale times direction.
+        distance: how far a number of its own direction is from the ideal at most; 0 if there is no ideal.
+    """
+
+    layer: int
+    index: int
+    kind: str
+    name: str
+    direction: tuple
+    scale: float
+    distance: float
+
+
+class Circuit(NamedTuple):
+    """Units of one layer that bend along one line, and what they do together. Layers and units count from 1."""
+
+    name: str
+    layer: int
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What ``read`` found. Printed, it is a paragraph; in Jupyter, a table as well.
+
+    Attributes:
+        given: the network that was read, its units named.
+        neurons: one record for each of its hidden units.
+        circuits: what they do together, layer by layer.
+        network: the small exact network that it comes down to, units named; None if it is near none.
+        function: the name in FUNCTIONS of what ``network`` is proved to be, or None.
+        proof: that proof, or None. It is about ``network``, and its claim says whether it holds for all real inputs.
+        form: the canonical form of the function (of ``network`` if there is one, else as it was learned); None for
+            more than one hidden layer or output.
+        formula: what was read, in closed form (with three decimals if ``network`` is None).
+        error: the largest difference on the box between the network given and what was read. For one hidden layer
+            the crossings of the kinks are tried (if they are at most 20,000), so it is the largest there is; else it
+            is the largest on a grid of about 2,000 inputs, corners included.
+        converged: whether the network given is near a small exact one.
+        box: (low, high) of each input.
+    """
+
+    given: Network
+    neurons: tuple[Neuron, ...]
+    circuits: tuple[Circuit, ...]
+    network: Network | None
+    function: str | None
+    proof: Proof | None
+    form: FunctionForm | None = field(repr=False)
+    formula: str
+    error: float
+    converged: bool
+    box: tuple[tuple, ...]
+
+    def __str__(self) -> str:
+        ends = [f"[{low:g}, {high:g}]" for low, high in self.box]
+        where = ends[0] + (f"^{len(ends)}" if len(ends) > 1 else "") if len(set(ends)) == 1 else " × ".join(ends)
+        words, formula = [f"A network of widths {self.given.widths}."], _short(self.formula)
+        if self.network is None:
+            words.append("It is near no network of small fractions: it has not converged, or is of another kind.")
+        near = "rounding errors" if self.error < 1e-12 else f"an error of at most {self.error:.1g}"
+        how = f"is {formula} on {where}" if self.error == 0 else f"approximates {formula}, up to {near} on {where}"
+        if self.proof:
+            claim = self.proof.claim.replace("the network equals", "").replace("_", " ")
+            words.append(f"It {how}. The formula is proved to be the function{claim}.")
+        else:
+            words.append(f"It {how}, none of the functions in the library.")
+        if not self.function and self.form and 0 < len(self.form.kinks) <= 4:
+            words.append(f"It bends {_and([_kink(kink) for kink in self.form.kinks])}.")
+        for layer in range(1, len(self.given.weights)):
+            found = [f"{c.name} ({_units_of(c)})" for c in self.circuits if c.layer == layer]
+            words.append(f"Layer {layer}: {_short('; '.join(found) or 'nothing that counts', 300)}.")
+        return " ".join(words).replace("-", "−")
+
+    def _repr_html_(self) -> str:
+        head = ("layer", "unit", "what it is", "direction, bias", "scale", "distance")
+        rows = [
+            (n.layer, n.index, n.name, ", ".join(map(_number, n.direction)), f"{n.scale:.3f}", f"{n.distance:.1e}")
+            for n in self.neurons
+        ]
+        cells = ["".join(f"<td>{html.escape(str(v))}</td>" for v in row) for row in rows]
+        table = "".join(f"<tr>{row}</tr>" for row in ["".join(f"<th>{v}</th>" for v in head), *cells])
+        return f"<p>{html.escape(str(self))}</p><table>{table}</table>"
+
+
+def read(
+    network,
+    *,
+    box=(-1, 1),
+    tolerances: Sequence[float] = (1e-3, 1e-2, 5e-2),
+    nearness: float = 0.02,
+    max_denominator: int = 4,
+) -> Reading:
+    """Read a ReLU network: name its units and circuits, reduce it, write it out, and prove what function it is.
+
+    Args:
+        network: a Network; a ``torch.nn.Sequential`` of Linear and ReLU; its ``state_dict``; a list of matrices
+            of shapes (out, in); or (matrices, biases). A state_dict does not say what stands between its layers:
+            ReLU is assumed.
+        box: (low, high) of every input, or one pair for each; what is read holds there.
+        tolerances: errors of the function on the box. Float networks are read at the first at which it can be done:
+            what makes less difference is left out, and the exact network must come as near. Exact networks are
+            read exactly.
+        nearness: how far direction and coefficients of a unit may be from small fractions to be named by them.
+        max_denominator: of small fractions.
+
+    Raises:
+        TypeError, ValueError: what is no such network; numbers out of range.
+
+    >>> from mathcircuits import circuits
+    >>> reading = read(circuits.minimum_mirror().to_float())
+    >>> reading.function, reading.formula
+    ('minimum', 'x2 − relu(−x1 + x2)')
+    >>> [neuron.name for neuron in reading.neurons]
+    ['greaterness of x2 over x1', 'positiveness of x2', 'negativeness of x2']
+    """
+    given, box = _network(network), tuple(box)
+    pairs = (box,) * given.arity if np.ndim(box) == 1 else tuple(map(tuple, box))
+    if len(pairs) != given.arity or not all(len(p) == 2 and -math.inf < p[0] < p[1] < math.inf for p in pairs):
+        raise ValueError(f"the box {box} was given; wanted one (low, high), or one for each of {given.arity} inputs")
+    if not (len(tolerances) and min(*tolerances, nearness) >= 0 and max_denominator >= 1):
+        raise ValueError(
+            f"tolerances {tolerances}, nearness {nearness}, max_denominator {max_denominator} were given; "
+            "wanted tolerances and nearness of at least 0, a denominator of at least 1"
+        )
+    slack, exact, error = _reduced(given, pairs, sorted(tolerances), max_denominator)
+    if exact:
+        found, function, proof = _identified(exact, pairs)
+        names, _, _ = _units(exact, pairs, 0, 0, 1)
+        found = Network(found.weights, found.biases, names)
+    else:
+        found, function, proof = _reduced_floats(given, pairs, slack), None, None
+        error = _largest_error(given, found, pairs)
+    form = function_form(found, tolerance=slack) if _one_layer(found) else None
+    names, neurons, circuits = _units(given, pairs, slack, nearness, max_denominator)
+    given = Network(given.weights, given.biases, names)
+    network = found if exact else None
+    return Reading(given, neurons, circuits, network, function, proof, form, _formula(found), error, bool(exact), pairs)
+
+
+# --- what was given ---------------------------------------------------------------------------------------------------
+
+
+def _network(given) -> Network:
+    if isinstance(given, Network):
+        return given
+    if isinstance(given, torch.nn.Module | Mapping):
+        entries = given if isinstance(given, Mapping) else given.state_dict()
+        if not all(isinstance(t, torch.Tensor | np.ndarray) for t in entries.values()):
+            raise TypeError("a dictionary of other things than tensors was given; wanted a state_dict")
+        if any(torch.as_tensor(t).is_complex() for t in entries.values()):
+            raise TypeError("complex weights were given; wanted real ones")
+        return _from_state(given) if isinstance(given, Mapping) else Network.from_torch(given)
+    depth = _depth(given[0]) if isinstance(given, list | tuple) and len(given) else 0
+    if depth == 3 and len(given) == 2:
+        return Network(*given)
+    if depth == 2 or isinstance(given, np.ndarray | torch.Tensor) and given.ndim == 3:
+        return Network(given)
+    raise TypeError(
+        f"{type(given).__name__} was given; wanted a Network, a torch.nn.Sequential, its state_dict, a list of "
+        "matrices, or (matrices, biases)"
+    )
+
+
+def _depth(value) -> int:
+    if isinstance(value, list | tuple):
+        return 1 + _depth(value[0]) if value else 1
+    return np.ndim(value)
+
+
+def _from_state(state: Mapping) -> Network:
+    weights, biases = {}, {}
+    for key, value in state.items():
+        layer, _, kind = str(key).rpartition(".")
+        if (kind, value.ndim) not in (("weight", 2), ("bias", 1)):
+            raise ValueError(f"a state_dict with {key} of shape {tuple(value.shape)} was given; wanted Linear layers")
+        (weights if kind == "weight" else biases)[layer] = torch.as_tensor(value).double()
+    if not weights or not biases.keys() <= weights.keys():
+        raise ValueError("a state_dict without weights was given; wanted Linear layers")
+    return Network(weights.values(), [biases.get(k, torch.zeros(len(w))).double() for k, w in weights.items()])
+
+
+# --- what it comes down to --------------------------------------------------------------------------------------------
+
+
+def _one_layer(network: Network) -> bool:
+    return len(network.weights) == 2 and network.widths[-1] == 1
+
+
+def _reduced(given: Network, box, tolerances, max_denominator) -> tuple[float, Network | None, float]:
+    """The tolerance at which it can be read, the exact network, and how far it is from the given one on the box."""
+    if given.exact:
+        return 0, _simplest(canonical(given), box), 0.0
+    for slack in tolerances:
+        found = []
+        for exact in _candidates(given, box, slack, max_denominator):
+            error = _largest_error(given, exact, box)
+            if error <= slack:
+                found.append((error, slack, exact))
+                if _identified(exact, box)[1]:
+                    return slack, exact, error
+        if found:
+            error, slack, exact = min(found, key=lambda each: each[0])
+            return slack, exact, error
+    return tolerances[0], None, math.inf
+
+
+def _candidates(given: Network, box, slack, max_denominator) -> Iterator[Network]:
+    """Exact networks that it may be: by rounding its own canonical form, and by rounding that of its function."""
+    own = canonical(_levelled(given), tolerance=slack)
+    yield _simplest(canonical(snap(own, max_denominator=max_denominator).network), box)
+    if _one_layer(given):
+        form = _sparse(given, box, slack)
+        kinks = [Kink(_near(k.normal, max_denominator), *_near(k[1:], max_denominator)) for k in form.kinks]
+        slope, constant = _near(form.slope, max_denominator), *_near([form.constant], max_denominator)
+        yield function_form(FunctionForm(constant, slope, tuple(kinks)).to_network(), box=box).to_network()
+
+
+def _levelled(network: Network) -> Network:
+    """The same network, outgoing weights at most 1: how much a unit counts is then in its incoming weights."""
+    weights, biases = list(network.weights), list(network.biases)
+    for k in reversed(range(len(weights) - 1)):
+        size = abs(weights[k + 1]).max(axis=0)
+        size = np.where(size == 0, 1, size)
+        weights[k + 1], weights[k], biases[k] = weights[k + 1] / size, weights[k] * size[:, None], biases[k] * size
+    return Network(weights, biases)
+
+
+def _sparse(given: Network, box, slack) -> FunctionForm:
+    """The form of its function with as few of its kinks as keep it within slack: in a wide network they cancel jointly.
+
+    Fitted by least squares on a grid; the kink that is missed least is left out, for as long as the root mean
+    squared error stays below a third of slack.
+    """
+    form = function_form(given, box=box, tolerance=1e-3)
+    kinks = np.array([[*kink.normal, kink.offset] for kink in form.kinks]).reshape(-1, given.arity + 1)
+    points = _grid(box)
+    values = given.activations(*points.T)[-1][0]
+    columns = np.column_stack([np.ones(len(points)), points, np.maximum(points @ kinks[:, :-1].T - kinks[:, -1], 0)])
+    kept, fixed = np.arange(columns.shape[1]), given.arity + 1
+    while True:
+        inverse = np.linalg.pinv(columns[:, kept].T @ columns[:, kept] / len(points), hermitian=True)
+        fit = inverse @ (columns[:, kept].T @ values) / len(points)
+        error = np.mean((columns[:, kept] @ fit - values) ** 2)
+        missed = fit[fixed:] ** 2 / np.diag(inverse)[fixed:]  # what leaving one out adds to the mean squared error
+        if not len(missed) or error + missed.min() > (slack / 3) ** 2:
+            break
+        kept = np.delete(kept, fixed + missed.argmin())
+    constant, slope, bends = fit[0], fit[1:fixed], fit[fixed:]
+    found = [
+        Kink(tuple(form.kinks[k - fixed].normal), form.kinks[k - fixed].offset, b)
+        for k, b in zip(kept[fixed:], bends, strict=True)
+    ]
+    return FunctionForm(constant, tuple(slope), tuple(found))
+
+
+def _grid(box, n: int = 2000) -> np.ndarray:
+    """About n inputs, shape (_, arity): evenly over the box, corners included; of over ten inputs, at random."""
+    low, high = np.array(box, dtype=float).T
+    if len(low) > 10:
+        return np.random.default_rng(0).uniform(low, high, (n, len(low)))
+    axes = [np.linspace(0, 1, round(n ** (1 / len(low))))] * len(low)
+    return low + (high - low) * np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
+
+
+def _simplest(exact: Network, box) -> Network:
+    """An equal network, on the box, without layers and units that are of no use there."""
+    if len(exact.weights) > 2:
+        exact = canonical(merge_layers(exact))
+    if not _one_layer(exact):
+        return exact
+    form = function_form(exact, box=box)
+    rows = np.column_stack([exact.weights[0], exact.biases[0]])
+    direct = len(lines(rows, np.ones(len(rows)), 0)) <= len(form.kinks) + 1 and form == function_form(exact)
+    return exact if direct else form.to_network()
+
+
+@lru_cache(maxsize=4096)
+def _identified(exact: Network, box) -> tuple[Network, str | None, Proof | None]:
+    """The function of the library that an exact network is proved to be, everywhere or else on the box."""
+    inside = np.random.default_rng(0).uniform(*np.array(box, dtype=float).T, (20, exact.arity)).T
+    for function in FUNCTIONS.values():
+        if (function.arity, 1) == (exact.arity, exact.widths[-1]) and np.allclose(exact(*inside), function(*inside)):
+            for where in (None, box):
+                proof = prove_equal(exact, function, box=where)
+                if proof:
+                    return exact, function.name, proof
+    return exact, None, None
+
+
+def _reduced_floats(given: Network, box, slack) -> Network:
+    return _sparse(given, box, slack).to_network() if _one_layer(given) else canonical(given)
+
+
+def _largest_error(given: Network, other: Network, box) -> float:
+    """Where the difference of two networks of one hidden layer is largest, as many kinks cross as there are inputs."""
+    n, (low, high) = given.arity, np.array(box, dtype=float).T
+    points = _grid(box)
+    if len(given.weights) == len(other.weights) == 2:
+        kinks = [np.column_stack([m.weights[0], m.biases[0]]).astype(float) for m in (given, other)]
+        planes = np.vstack([*kinks, *(np.column_stack([np.eye(n), -end]) for end in (low, high))])
+        if math.comb(len(planes), n) <= 20_000:
+            chosen = planes[list(itertools.combinations(range(len(planes)), n))]
+            chosen = chosen[abs(np.linalg.det(chosen[..., :-1])) > 1e-12]
+            crossings = np.linalg.solve(chosen[..., :-1], -chosen[..., -1:])[..., 0]
+            points = np.vstack([points, crossings[((crossings >= low) & (crossings <= high)).all(axis=1)]])
+    return float(abs(given.activations(*points.T)[-1] - other.activations(*points.T)[-1]).max())
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def _near(values, max_denominator: int) -> tuple[Fraction, ...]:
+    return tuple(Fraction(v).limit_denominator(max_denominator) for v in values)
+
+
+def _number(value) -> str:
+    return linear_formula([], value, []).replace("-", "−")
+
+
+def _and(items: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]]))
+
+
+def _units_of(circuit: Circuit) -> str:
+    return ("units " if len(circuit.units) > 1 else "unit ") + _and([str(unit) for unit in circuit.units])
+
+
+def _short(text: str, longest: int = 120) -> str:
+    return text if len(text) <= longest else text[: longest - 2] + " …"
+
+
+def _text(terms: Terms, constant) -> str:
+    terms = sorted(terms, key=lambda term: not term[0] > 0) if terms and terms[0][0] < 0 else terms
+    return linear_formula([c for c, _ in terms], constant, [name for _, name in terms]).replace("-", "−")
+
+
+def _inputs(values: Sequence) -> Terms:
+    return [(v, f"x{i + 1}" if len(values) > 1 else "x") for i, v in enumerate(values) if v != 0]
+
+
+def _kink(kink: Kink) -> str:
+    return f"along {_text(_inputs(kink.normal), 0)} = {_number(kink.offset)} (by {_number(kink.bend)})"
+
+
+def _formula(network: Network) -> str:
+    k, rows = len(network.weights) - 1, zip(network.weights[-1], network.biases[-1], strict=True)
+    return ", ".join(_text(*_terms(network, k, row, bias)) for row, bias in rows)
+
+
+def _terms(network: Network, k: int, row, bias, *, fold: bool = False) -> tuple[Terms, object]:
+    """Σ row · (hidden layer k) + bias as terms and a constant; pairs that are linear are written as what they pass on.
+
+    With ``fold``, x1 - relu(x1 - x2) is written min(x1, x2), and x2 + relu(x1 - x2) max(x1, x2).
+    """
+    if k == 0:
+        return _inputs(row), bias
+    rows = np.column_stack([network.weights[k - 1], network.biases[k - 1]])
+    size = abs(rows[:, :-1]).max(axis=1)
+    flat = size * abs(row) == 0
+    bias = bias + (row * np.maximum(rows[:, -1], 0))[flat].sum()
+    rows, out = rows[~flat] / size[~flat, None], (row * size)[~flat]
+    line, bends = np.append(0 * network.weights[k - 1][0], bias), []
+    for group in lines(rows, abs(out), 0):
+        z = rows[group[0][0]]
+        plus, minus = (sum(out[j] for j, sign in group if sign == side) for side in (1, -1))
+        if plus == -minus:
+            line = line + plus * z
+        else:
+            sides = [(plus, z, "|{}|")] if plus == minus else [(plus, z, "relu({})"), (minus, -z, "relu({})")]
+            bends += [side for side in sides if side[0] != 0]
+    inner, constant = _terms(network, k - 1, line[:-1], line[-1], fold=fold)
+    passed, terms = {name: c for c, name in inner}, []
+    for c, z, shape in bends:
+        within, shift = _terms(network, k - 1, z[:-1], z[-1], fold=fold)
+        text = shape.format(_text(within, shift))
+        if fold and shift == 0 and sorted(v for v, _ in within) == [-1, 1] and shape != "|{}|":
+            (_, second), (_, first) = sorted(within)
+            if -passed.get(first, 0) / c >= 1:
+                passed[first], c, text = passed[first] + c, -c, _extreme("min", first, second)
+            elif passed.get(second, 0) / c >= 1:
+                passed[second], text = passed[second] - c, _extreme("max", first, second)
+        terms.append((c, text))
+    return [(c, name) for name, c in passed.items() if c != 0] + terms, constant
+
+
+def _extreme(which: str, *names: str) -> str:
+    inside = [name.removeprefix(f"{which}(").removesuffix(")") if name.startswith(which) else name for name in names]
+    return f"{which}({', '.join(sorted(inside))})"
+
+
+def _feature(terms: Terms, constant) -> tuple[str, str]:
+    """The kind and the name of relu(terms + constant)."""
+    if len(terms) == 2 and terms[0][0] == -terms[1][0] and constant == 0:
+        (_, first), (_, second) = sorted(terms, key=lambda term: term[0], reverse=True)
+        return "greaterness", f"greaterness of {first} over {second}"
+    if terms and terms[0][0] < 0:
+        return "negativeness", f"negativeness of {_text([(-c, name) for c, name in terms], -constant)}"
+    return "positiveness", f"positiveness of {_text(terms, constant)}"
+
+
+def _units(given: Network, box, slack: float, nearness: float, max_denominator: int):
+    """The names of all hidden units, layer by layer, the neurons and the circuits."""
+    scaled, scales = _scaled(given)
+    names, neurons, circuits = [], [], []
+    for k, scale in enumerate(scales):
+        rows, out = np.column_stack([scaled.weights[k], scaled.biases[k]]), scaled.weights[k + 1]
+        reach = abs(out).max(axis=0)
+        below, above = spread(rows, box)
+        box = np.maximum(np.column_stack([below, above]), 0)
+        dead, linear = reach * above <= slack, -below * reach <= slack
+        signals = [_signal(scaled, k, j, slack, nearness, max_denominator) for j in range(len(rows))]
+        layer = [_neuron(k, j, rows[j], scale[j], signals[j], dead[j], linear[j]) for j in range(len(rows))]
+        bending = np.flatnonzero(~dead & ~linear)
+        along: dict[str, list] = {}  # for each line: which units bend along it, and which way they face
+        for group in lines(rows[bending], reach[bending], slack):
+            terms, constant, *_ = signals[bending[group[0][0]]]
+            facing = -1 if terms[0][0] < 0 else 1
+            text = _text([(facing * c, name) for c, name in terms], facing * constant)
+            along.setdefault(text, []).extend((int(bending[j]), facing * sign) for j, sign in group)
+        for text, members in along.items():
+            sides = [sorted(j for j, sign in members if sign == side) for side in (1, -1)]
+            single = k == len(scales) - 1 and len(out) == 1
+            name = _circuit(text, [out[:, side].sum(axis=1) for side in sides], sides, layer, nearness, single)
+            circuits.append(Circuit(name, k + 1, tuple(sorted(j + 1 for j, _ in members))))
+            for first, *others in filter(None, sides):
+                for j in others:
+                    layer[j] = layer[j]._replace(kind="duplicate", name=f"duplicate of unit {first + 1}")
+        circuits += [Circuit(layer[j].name, k + 1, (int(j) + 1,)) for j in np.flatnonzero(linear & ~dead)]
+        names.append([neuron.name for neuron in layer])
+        neurons += layer
+    return names, tuple(neurons), tuple(sorted(circuits, key=lambda circuit: (circuit.layer, circuit.units)))
+
+
+def _scaled(network: Network) -> tuple[Network, list[np.ndarray]]:
+    """The same network, the largest |incoming weight| of every hidden unit 1, and what it was."""
+    weights, biases, scales = list(network.weights), list(network.biases), []
+    for k in range(len(weights) - 1):
+        scales.append(abs(weights[k]).max(axis=1))
+        size = np.where(scales[k] == 0, 1, scales[k])
+        weights[k], biases[k], weights[k + 1] = weights[k] / size[:, None], biases[k] / size, weights[k + 1] * size
+    return Network(weights, biases), scales
+
+
+def _signal(scaled: Network, k: int, j: int, slack: float, nearness: float, max_denominator: int) -> tuple:
+    """What a unit takes the positive part of: terms, constant, ideal direction (or None), and the distance from it."""
+    row = np.append(scaled.weights[k][j], scaled.biases[k][j])
+    ideal = row if scaled.exact else np.array(_near(row, max_denominator))
+    distance = float(abs(row - ideal).max())
+    if distance > nearness:
+        ideal, distance = None, 0.0
+    values = row if ideal is None else ideal
+    if k == 0:
+        return _inputs(values[:-1]), values[-1], ideal, distance
+    # In terms of the inputs if that is short, else in terms of the layer before.
+    below = canonical(Network([*scaled.weights[:k], row[None, :-1]], [*scaled.biases[:k], row[-1:]]), tolerance=slack)
+    size = abs(below.weights[-1]).max()
+    if size > slack:
+        below = 1 / size * below
+        exact, off = (below, 0.0) if below.exact else snap(below, max_denominator=max_denominator)
+        exact = canonical(exact)
+        terms, constant = _terms(exact, len(exact.weights) - 1, exact.weights[-1][0], exact.biases[-1][0], fold=True)
+        if off <= nearness and terms and len(_text(terms, constant)) <= LONGEST:
+            return terms, constant, row, off
+    letter = "hgfedcba"[(k - 1) % 8]
+    return [(v, f"{letter}{i + 1}") for i, v in enumerate(values[:-1]) if v != 0], values[-1], ideal, distance
+
+
+def _neuron(k: int, j: int, row: np.ndarray, scale, signal: tuple, dead: bool, linear: bool) -> Neuron:
+    terms, constant, ideal, distance = signal
+    kind, name = _feature(terms, constant) if ideal is not None else ("unrecognised", "unrecognised")
+    if dead:
+        kind = name = "dead"
+    elif linear:
+        kind, name = "always on", f"always on: {_text(terms, constant)}"
+    return Neuron(k + 1, j + 1, kind, name, tuple((row if ideal is None else ideal).tolist()), float(scale), distance)
+
+
+def _circuit(text: str, totals: list, sides: list, layer: list[Neuron], near: float, single: bool) -> str:
+    """What units along one line do together: relu(z) times totals[0] and relu(-z) times totals[1], z being the text."""
+    plus, minus = totals
+    weight = plus[0] if single else 1
+    if max(abs(plus).max(), abs(minus).max()) <= near:
+        return f"pair that cancels, along {text}"
+    if abs(plus + minus).max() <= near:
+        if abs(abs(weight) - 1) <= near:
+            return f"{'negative ' if weight < 0 else ''}reconstructor of {text}"
+        return f"linear pair, {_number(weight)} times {text}"
+    for side, total, other in ((0, plus, minus), (1, minus, plus)):
+        if abs(other).max() <= near:
+            neuron = layer[sides[side][0]]
+            name = f"bend along {text} = 0" if neuron.kind == "unrecognised" else neuron.name
+            return name + (f", {'added' if total[0] > 0 else 'subtracted'}" if single else "")
+    return f"absolute value of {text}" if abs(plus - minus).max() <= near else f"bend along {text} = 0"
