@@ -252,9 +252,10 @@ def function_form(network: Network, *, box=None, tolerance: float = 1e-3) -> Fun
         if abs(bend) * (1 if box is None else -below * chord) <= slack:
             line = line + bend * chord * normal
         else:
-            kinks.append([*normal, bend])
+            kinks.append([*normal.tolist(), bend if network.exact else float(bend)])
     kinks = [kinks[k] for k in _descending([np.array(kink[:-1]) for kink in kinks], 10 * slack)]
-    return FunctionForm(line[-1], tuple(line[:-1]), tuple(Kink(tuple(k[:-2]), -k[-2], k[-1]) for k in kinks))
+    *slope, constant = line.tolist()
+    return FunctionForm(constant, tuple(slope), tuple(Kink(tuple(k[:-2]), -k[-2], k[-1]) for k in kinks))
 
 
 def spread(rows: np.ndarray, box) -> tuple:
@@ -279,8 +280,7 @@ def lines(rows: np.ndarray, reach: np.ndarray, slack: float) -> list[list[tuple[
     groups: list[list[tuple[int, int]]] = []
     for j in np.argsort(-reach, kind="stable"):
         for group, sign in itertools.product(groups, (1, -1)):
-            leader, facing = group[0]
-            if abs(rows[j] - facing * sign * rows[leader]).max() * reach[j] <= slack:
+            if abs(rows[j] - sign * rows[group[0][0]]).max() * reach[j] <= slack:
                 group.append((int(j), sign))
                 break
         else:

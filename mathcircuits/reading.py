@@ -20,12 +20,13 @@ import numpy as np
 import torch
 
 from mathcircuits.canonical import FunctionForm, Kink, canonical, function_form, lines, merge_layers, snap, spread
-from mathcircuits.functions import FUNCTIONS
+from mathcircuits.functions import FUNCTIONS, Function
 from mathcircuits.network import Network, linear_formula
 from mathcircuits.proof import Proof, prove_equal
 
 Terms = list[tuple]  # what a sum is made of: pairs (coefficient, text)
 LONGEST = 60  # characters of a formula inside the name of a unit
+ROUNDING = 1e-12  # errors below this are those of float64
 
 
 class Neuron(NamedTuple):
@@ -94,15 +95,16 @@ class Reading:
         ends = [f"[{low:g}, {high:g}]" for low, high in self.box]
         where = ends[0] + (f"^{len(ends)}" if len(ends) > 1 else "") if len(set(ends)) == 1 else " × ".join(ends)
         words, formula = [f"A network of widths {self.given.widths}."], _short(self.formula)
-        if self.network is None:
-            words.append("It is near no network of small fractions: it has not converged, or is of another kind.")
-        near = "rounding errors" if self.error < 1e-12 else f"an error of at most {self.error:.1g}"
-        how = f"is {formula} on {where}" if self.error == 0 else f"approximates {formula}, up to {near} on {where}"
-        if self.proof:
-            claim = self.proof.claim.replace("the network equals", "").replace("_", " ")
-            words.append(f"It {how}. The formula is proved to be the function{claim}.")
+        if self.error < ROUNDING:
+            words.append(f"On {where} it is {formula}{', up to rounding' if self.error else ''}.")
         else:
-            words.append(f"It {how}, none of the functions in the library.")
+            words.append(f"It approximates {formula}, with errors up to about {self.error:.1g} on {where}.")
+        if self.proof:
+            words.append(f"Proved: {self.proof.claim.replace('the network', 'this formula').replace('_', ' ')}.")
+        elif self.converged:
+            words.append("That is none of the functions in the library.")
+        else:
+            words.append("It has not converged, or is of another kind: it is near no network of small fractions.")
         if not self.function and self.form and 0 < len(self.form.kinks) <= 4:
             words.append(f"It bends {_and([_kink(kink) for kink in self.form.kinks])}.")
         for layer in range(1, len(self.given.weights)):
@@ -148,32 +150,41 @@ def read(
     >>> from mathcircuits import circuits
     >>> reading = read(circuits.minimum_mirror().to_float())
     >>> reading.function, reading.formula
-    ('minimum', 'x2 − relu(−x1 + x2)')
+    ('minimum', 'x2 − relu(x2 − x1)')
     >>> [neuron.name for neuron in reading.neurons]
     ['greaterness of x2 over x1', 'positiveness of x2', 'negativeness of x2']
     """
-    given, box = _network(network), tuple(box)
-    pairs = (box,) * given.arity if np.ndim(box) == 1 else tuple(map(tuple, box))
-    if len(pairs) != given.arity or not all(len(p) == 2 and -math.inf < p[0] < p[1] < math.inf for p in pairs):
+    given, tolerances = _network(network), sorted(np.atleast_1d(tolerances).tolist())
+    box = tuple(box) if np.ndim(box) == 2 else (box,) * given.arity
+    if len(box) != given.arity or not all(np.shape(p) == (2,) and -math.inf < p[0] < p[1] < math.inf for p in box):
         raise ValueError(f"the box {box} was given; wanted one (low, high), or one for each of {given.arity} inputs")
-    if not (len(tolerances) and min(*tolerances, nearness) >= 0 and max_denominator >= 1):
+    if not (tolerances and all(t >= 0 for t in (*tolerances, nearness)) and max_denominator >= 1):
         raise ValueError(
-            f"tolerances {tolerances}, nearness {nearness}, max_denominator {max_denominator} were given; "
-            "wanted tolerances and nearness of at least 0, a denominator of at least 1"
+            f"tolerances {tolerances}, nearness {nearness} and max_denominator {max_denominator} were given; "
+            "wanted at least one tolerance, none negative, and a denominator of at least 1"
         )
-    slack, exact, error = _reduced(given, pairs, sorted(tolerances), max_denominator)
-    if exact:
-        found, function, proof = _identified(exact, pairs)
-        names, _, _ = _units(exact, pairs, 0, 0, 1)
-        found = Network(found.weights, found.biases, names)
+    box = tuple((low, high) for low, high in box)
+    slack, exact, error = _reduced(given, box, tolerances, max_denominator)
+    if exact is not None:
+        found, (function, proof) = _named(exact, box), _identified(exact, box)
     else:
-        found, function, proof = _reduced_floats(given, pairs, slack), None, None
-        error = _largest_error(given, found, pairs)
+        found, function, proof = _in_decimals(given, box, slack), None, None
+        error = _largest_error(given, found, box)
     form = function_form(found, tolerance=slack) if _one_layer(found) else None
-    names, neurons, circuits = _units(given, pairs, slack, nearness, max_denominator)
-    given = Network(given.weights, given.biases, names)
-    network = found if exact else None
-    return Reading(given, neurons, circuits, network, function, proof, form, _formula(found), error, bool(exact), pairs)
+    names, neurons, circuits = _units(given, box, slack, nearness, max_denominator)
+    return Reading(
+        given=Network(given.weights, given.biases, names),
+        neurons=neurons,
+        circuits=circuits,
+        network=None if exact is None else found,
+        function=function,
+        proof=proof,
+        form=form,
+        formula=_formula(found),
+        error=error,
+        converged=exact is not None,
+        box=box,
+    )
 
 
 # --- what was given ---------------------------------------------------------------------------------------------------
@@ -229,17 +240,17 @@ def _reduced(given: Network, box, tolerances, max_denominator) -> tuple[float, N
     """The tolerance at which it can be read, the exact network, and how far it is from the given one on the box."""
     if given.exact:
         return 0, _simplest(canonical(given), box), 0.0
+    errors: dict[Network, float] = {}
     for slack in tolerances:
-        found = []
-        for exact in _candidates(given, box, slack, max_denominator):
-            error = _largest_error(given, exact, box)
-            if error <= slack:
-                found.append((error, slack, exact))
-                if _identified(exact, box)[1]:
-                    return slack, exact, error
-        if found:
-            error, slack, exact = min(found, key=lambda each: each[0])
-            return slack, exact, error
+        # What was rounded at a smaller tolerance is tried again: noise can add up to more than what it blurs.
+        for exact in itertools.chain([*errors], _candidates(given, box, slack, max_denominator)):
+            if exact not in errors:
+                errors[exact] = _largest_error(given, exact, box)
+            if errors[exact] <= slack and _identified(exact, box)[0]:
+                return slack, exact, errors[exact]
+        nearest = min(errors, key=errors.get)
+        if errors[nearest] <= slack:
+            return slack, nearest, errors[nearest]
     return tolerances[0], None, math.inf
 
 
@@ -270,26 +281,23 @@ def _sparse(given: Network, box, slack) -> FunctionForm:
     Fitted by least squares on a grid; the kink that is missed least is left out, for as long as the root mean
     squared error stays below a third of slack.
     """
-    form = function_form(given, box=box, tolerance=1e-3)
-    kinks = np.array([[*kink.normal, kink.offset] for kink in form.kinks]).reshape(-1, given.arity + 1)
-    points = _grid(box)
-    values = given.activations(*points.T)[-1][0]
-    columns = np.column_stack([np.ones(len(points)), points, np.maximum(points @ kinks[:, :-1].T - kinks[:, -1], 0)])
-    kept, fixed = np.arange(columns.shape[1]), given.arity + 1
+    kinks, points, fixed = function_form(given, box=box).kinks, _grid(box), given.arity + 1
+    bends = [np.maximum(points @ kink.normal - kink.offset, 0) for kink in kinks]
+    columns, values = np.column_stack([np.ones(len(points)), points, *bends]), given.activations(*points.T)[-1][0]
+    products, sums = columns.T @ columns / len(points), columns.T @ values / len(points)
+    kept = np.arange(len(sums))
     while True:
-        inverse = np.linalg.pinv(columns[:, kept].T @ columns[:, kept] / len(points), hermitian=True)
-        fit = inverse @ (columns[:, kept].T @ values) / len(points)
+        inverse = np.linalg.pinv(products[np.ix_(kept, kept)], hermitian=True)
+        fit = inverse @ sums[kept]
+        # What it adds to the mean squared error to leave one out.
+        missed = (fit**2 / np.maximum(np.diag(inverse), 1e-300))[fixed:]
         error = np.mean((columns[:, kept] @ fit - values) ** 2)
-        missed = fit[fixed:] ** 2 / np.diag(inverse)[fixed:]  # what leaving one out adds to the mean squared error
         if not len(missed) or error + missed.min() > (slack / 3) ** 2:
             break
         kept = np.delete(kept, fixed + missed.argmin())
-    constant, slope, bends = fit[0], fit[1:fixed], fit[fixed:]
-    found = [
-        Kink(tuple(form.kinks[k - fixed].normal), form.kinks[k - fixed].offset, b)
-        for k, b in zip(kept[fixed:], bends, strict=True)
-    ]
-    return FunctionForm(constant, tuple(slope), tuple(found))
+    constant, *slope = fit[:fixed].tolist()
+    left = [kinks[k - fixed]._replace(bend=bend) for k, bend in zip(kept[fixed:], fit[fixed:].tolist(), strict=True)]
+    return FunctionForm(constant, tuple(slope), tuple(left))
 
 
 def _grid(box, n: int = 2000) -> np.ndarray:
@@ -301,6 +309,7 @@ def _grid(box, n: int = 2000) -> np.ndarray:
     return low + (high - low) * np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(low))
 
 
+@lru_cache(maxsize=4096)
 def _simplest(exact: Network, box) -> Network:
     """An equal network, on the box, without layers and units that are of no use there."""
     if len(exact.weights) > 2:
@@ -313,20 +322,29 @@ def _simplest(exact: Network, box) -> Network:
     return exact if direct else form.to_network()
 
 
-@lru_cache(maxsize=4096)
-def _identified(exact: Network, box) -> tuple[Network, str | None, Proof | None]:
-    """The function of the library that an exact network is proved to be, everywhere or else on the box."""
+def _identified(exact: Network, box) -> tuple[str | None, Proof | None]:
+    """The function of the library that an exact network is proved to be, for all real inputs or else on the box."""
+    return _proved(exact, box, tuple(FUNCTIONS.values()))
+
+
+@lru_cache(maxsize=4096)  # thousands of trained networks come down to a few exact ones
+def _proved(exact: Network, box, functions: tuple[Function, ...]) -> tuple[str | None, Proof | None]:
     inside = np.random.default_rng(0).uniform(*np.array(box, dtype=float).T, (20, exact.arity)).T
-    for function in FUNCTIONS.values():
+    for function in functions:
         if (function.arity, 1) == (exact.arity, exact.widths[-1]) and np.allclose(exact(*inside), function(*inside)):
             for where in (None, box):
                 proof = prove_equal(exact, function, box=where)
                 if proof:
-                    return exact, function.name, proof
-    return exact, None, None
+                    return function.name, proof
+    return None, None
 
 
-def _reduced_floats(given: Network, box, slack) -> Network:
+@lru_cache(maxsize=4096)
+def _named(exact: Network, box) -> Network:
+    return Network(exact.weights, exact.biases, _units(exact, box, 0, 0, 1)[0])
+
+
+def _in_decimals(given: Network, box, slack) -> Network:
     return _sparse(given, box, slack).to_network() if _one_layer(given) else canonical(given)
 
 
@@ -447,7 +465,7 @@ def _units(given: Network, box, slack: float, nearness: float, max_denominator: 
         below, above = spread(rows, box)
         box = np.maximum(np.column_stack([below, above]), 0)
         dead, linear = reach * above <= slack, -below * reach <= slack
-        signals = [_signal(scaled, k, j, slack, nearness, max_denominator) for j in range(len(rows))]
+        signals = [*_signals(scaled, k, slack, nearness, max_denominator)]
         layer = [_neuron(k, j, rows[j], scale[j], signals[j], dead[j], linear[j]) for j in range(len(rows))]
         bending = np.flatnonzero(~dead & ~linear)
         along: dict[str, list] = {}  # for each line: which units bend along it, and which way they face
@@ -480,28 +498,28 @@ def _scaled(network: Network) -> tuple[Network, list[np.ndarray]]:
     return Network(weights, biases), scales
 
 
-def _signal(scaled: Network, k: int, j: int, slack: float, nearness: float, max_denominator: int) -> tuple:
-    """What a unit takes the positive part of: terms, constant, ideal direction (or None), and the distance from it."""
-    row = np.append(scaled.weights[k][j], scaled.biases[k][j])
-    ideal = row if scaled.exact else np.array(_near(row, max_denominator))
-    distance = float(abs(row - ideal).max())
-    if distance > nearness:
-        ideal, distance = None, 0.0
-    values = row if ideal is None else ideal
-    if k == 0:
-        return _inputs(values[:-1]), values[-1], ideal, distance
-    # In terms of the inputs if that is short, else in terms of the layer before.
-    below = canonical(Network([*scaled.weights[:k], row[None, :-1]], [*scaled.biases[:k], row[-1:]]), tolerance=slack)
-    size = abs(below.weights[-1]).max()
-    if size > slack:
-        below = 1 / size * below
-        exact, off = (below, 0.0) if below.exact else snap(below, max_denominator=max_denominator)
-        exact = canonical(exact)
-        terms, constant = _terms(exact, len(exact.weights) - 1, exact.weights[-1][0], exact.biases[-1][0], fold=True)
-        if off <= nearness and terms and len(_text(terms, constant)) <= LONGEST:
-            return terms, constant, row, off
+def _signals(scaled: Network, k: int, slack: float, nearness: float, max_denominator: int) -> Iterator[tuple]:
+    """What each unit takes the positive part of: terms, constant, ideal direction (or None), distance from it."""
+    rows = np.column_stack([scaled.weights[k], scaled.biases[k]])
     letter = "hgfedcba"[(k - 1) % 8]
-    return [(v, f"{letter}{i + 1}") for i, v in enumerate(values[:-1]) if v != 0], values[-1], ideal, distance
+    below = canonical(Network(scaled.weights[: k + 1], scaled.biases[: k + 1]), tolerance=slack)
+    for row, out, bias in zip(rows, below.weights[-1], below.biases[-1], strict=True):
+        ideal = row if scaled.exact else np.array(_near(row, max_denominator))
+        distance = float(abs(row - ideal).max())
+        if distance > nearness:
+            ideal, distance = None, 0.0
+        *values, constant = row if ideal is None else ideal
+        terms = [(v, f"{letter}{i + 1}") for i, v in enumerate(values) if v != 0] if k else _inputs(values)
+        size = abs(out).max()
+        if k and size > slack:
+            # In terms of the inputs, if that is short.
+            own = canonical(Network([*below.weights[:-1], [out / size]], [*below.biases[:-1], [bias / size]]))
+            own, off = (own, 0.0) if own.exact else snap(own, max_denominator=max_denominator)
+            own = canonical(own)
+            found = _terms(own, k, own.weights[-1][0], own.biases[-1][0], fold=True)
+            if off <= nearness and found[0] and len(_text(*found)) <= LONGEST:
+                (terms, constant), ideal, distance = found, row, off
+        yield terms, constant, ideal, distance
 
 
 def _neuron(k: int, j: int, row: np.ndarray, scale, signal: tuple, dead: bool, linear: bool) -> Neuron:
