@@ -387,7 +387,8 @@ def _short(text: str, longest: int = 120) -> str:
 
 
 def _text(terms: Terms, constant) -> str:
-    terms = sorted(terms, key=lambda term: not term[0] > 0) if terms and terms[0][0] < 0 else terms
+    first = next((i for i, (c, _) in enumerate(terms) if c > 0), 0)  # x2 − x1, not −x1 + x2
+    terms = [terms[first], *terms[:first], *terms[first + 1 :]] if terms else []
     return linear_formula([c for c, _ in terms], constant, [name for _, name in terms]).replace("-", "−")
 
 
