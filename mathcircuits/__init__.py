@@ -4,6 +4,7 @@ from mathcircuits import circuits
 from mathcircuits.canonical import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
 from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
 from mathcircuits.functions import FUNCTIONS, Function
+from mathcircuits.naming import Circuit, Neuron
 from mathcircuits.network import Network
 from mathcircuits.plotting import (
     draw_activations,
@@ -16,7 +17,7 @@ from mathcircuits.plotting import (
 )
 from mathcircuits.prediction import Prediction, predict
 from mathcircuits.proof import Proof, find_network, prove_equal
-from mathcircuits.reading import Circuit, Neuron, Reading, read
+from mathcircuits.reading import Reading, read
 from mathcircuits.sweeping import sweep
 from mathcircuits.training import Runs, train
 

@@ -7,12 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from test_canonical import HALF, permuted, rational, with_units
+from test_canonical import HALF, LEAST_NORM, permuted, rational, with_units
 
 import mathcircuits as mc
 from mathcircuits import FUNCTIONS, Network, canonical, circuits, read, train
 
-LEAST_NORM = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[HALF, -HALF, -HALF, -HALF]]])
 SIX = ("identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum")
 FAMILIES = {
     **{name: [getattr(circuits, name)()] for name in FUNCTIONS if hasattr(circuits, name)},
