@@ -369,6 +369,11 @@ def test_form_on_a_box():
     assert function_form(constant).to_network()(5) == 7
 
 
+def test_sides_that_do_not_quite_meet_leave_their_mean():
+    form = function_form(Network([[[1.0, 0.0], [-1.0, 0.0008]], [[1.0, -1.0]]]))
+    assert form.kinks == () and form.slope == pytest.approx((1, -0.0004))
+
+
 def test_kinks_that_hardly_bend_leave_their_chord():
     network = Network([[[1.0], [1.0]], [[1e-4, 1.0]]], [[0.0, -0.9999], [0.0]])
     form = function_form(network, box=(-1, 1))

@@ -167,7 +167,7 @@ def test_networks_of_no_known_function_are_not_matched(noise):
 def test_random_networks_are_not_matched():
     rng = np.random.default_rng(3)
     for widths in [(1, 2, 1), (1, 8, 1), (2, 2, 1), (2, 3, 1), (2, 12, 1), (3, 4, 3, 1), (2, 3, 2, 1)]:
-        for bias in (0, 1) * 12:
+        for bias in (0, 1) * 8:
             layers = list(zip(widths[1:], widths, strict=False))
             network = Network([rng.normal(size=s) for s in layers], [bias * rng.normal(size=n) for n, _ in layers])
             reading = read(network)
@@ -225,7 +225,7 @@ def test_late_networks_are_said_to_be_unconverged():
 TRAINED = [
     (name, widths, recipe)
     for name in SIX
-    for widths, recipe in [(0, "sgd"), (2, "adam"), (4, "sgd"), (8, "adam"), (16, "adamw"), (32, "adam"), (32, "adamw")]
+    for widths, recipe in [(0, "sgd"), (2, "adam"), (8, "adam"), (16, "adamw"), (32, "adam")]
 ]
 
 
@@ -254,7 +254,7 @@ def test_every_solved_seed_is_read_as_its_function(trained, capsys):
     with capsys.disabled():
         worst = max(reading.error for pairs in trained.values() for _, reading in pairs)
         print(f"\n{sum(map(len, trained.values()))} trained networks read, errors up to {worst:.2g}")
-    assert all(sum(map(len, (trained[k] for k in TRAINED if k[1] == w))) > 5 for w in (0, 2, 4, 8, 16, 32))
+    assert all(sum(map(len, (trained[k] for k in TRAINED if k[1] == w))) > 5 for w in (0, 2, 8, 16, 32))
 
 
 def test_circuits_are_those_of_the_weights(trained):
@@ -403,6 +403,9 @@ def test_drawing_is_captioned():
     reading = read(circuits.minimum().to_float())
     texts = [text.get_text().replace("\n", " ") for text in mc.draw_network(reading).texts]
     assert {neuron.name for neuron in reading.neurons} <= set(texts)
+    twice = read(Network([[[1.0], [-1], [2]], [[0.5, -1, 0.25]]]))
+    texts = [text.get_text().replace("\n", " ") for text in mc.draw_network(twice).texts]
+    assert {"positiveness of x", "negativeness of x", "duplicate of unit 1"} <= set(texts)
     assert reading.given == circuits.minimum().to_float()
     assert reading.network.names == (("positiveness of x1", "greaterness of x1 over x2", "negativeness of x1"),)
 
