@@ -1,9 +1,10 @@
 """Mathematical circuits in the smallest neural networks: derived, proved, trained, compared."""
 
 from mathcircuits import circuits
-from mathcircuits.canonical import Snapped, canonical, merge_layers, snap
+from mathcircuits.canonical import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
 from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
 from mathcircuits.functions import FUNCTIONS, Function
+from mathcircuits.naming import Circuit, Neuron
 from mathcircuits.network import Network
 from mathcircuits.plotting import (
     draw_activations,
@@ -16,6 +17,7 @@ from mathcircuits.plotting import (
 )
 from mathcircuits.prediction import Prediction, predict
 from mathcircuits.proof import Proof, find_network, prove_equal
+from mathcircuits.reading import Reading, read
 from mathcircuits.sweeping import sweep
 from mathcircuits.training import Runs, train
 
@@ -25,10 +27,15 @@ __all__ = [
     "MUTED",
     "NEGATIVE",
     "POSITIVE",
+    "Circuit",
     "Function",
+    "FunctionForm",
+    "Kink",
     "Network",
+    "Neuron",
     "Prediction",
     "Proof",
+    "Reading",
     "Runs",
     "Snapped",
     "canonical",
@@ -41,9 +48,11 @@ __all__ = [
     "draw_runs",
     "draw_weights",
     "find_network",
+    "function_form",
     "merge_layers",
     "predict",
     "prove_equal",
+    "read",
     "save_figure",
     "snap",
     "sweep",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect
 from fractions import Fraction
 from itertools import pairwise
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
-from mathcircuits.network import Network
+from mathcircuits.network import Network, to_fractions
 
 
 def canonical(network: Network, *, tolerance: float = 1e-3) -> Network:
@@ -153,3 +155,134 @@ def _linear_part(rows: np.ndarray, out: np.ndarray) -> np.ndarray | None:
         direction = tuple(row / (first or 1))
         bends[direction] = bends.get(direction, 0) + abs(first) * column
     return None if any(bend.any() for bend in bends.values()) else out @ rows / 2
+
+
+class Kink(NamedTuple):
+    """bend · relu(normal · x - offset): where a function bends, along normal · x = offset, and by how much."""
+
+    normal: tuple
+    offset: Real
+    bend: Real
+
+
+class FunctionForm(NamedTuple):
+    """f(x) = constant + slope · x + Σ bend_k · relu(normal_k · x - offset_k), the kinks in descending order."""
+
+    constant: Real
+    slope: tuple
+    kinks: tuple[Kink, ...]
+
+    def to_network(self) -> Network:
+        """Return a small network of this form: one unit a kink, and a reconstructor circuit for the slope.
+
+        A slope along the only kink's normal takes one more unit, on the kink's other side, instead of two.
+
+        >>> print(FunctionForm(0, (-1,), (Kink((1,), 0, 2),)).to_network())
+        h1 = relu(x)
+        h2 = relu(-x)
+        y = h1 + h2
+        """
+        slope, constant, units = np.array(self.slope), self.constant, []
+        for kink in self.kinks:
+            row, out = np.array([*kink.normal, -kink.offset]), kink.bend
+            top = np.argmax(abs(row[:-1]))
+            share = slope[top] / row[top]
+            if share and not (slope - share * row[:-1]).any():
+                # K relu(z) + c z = (K + c) relu(z) - c relu(-z)
+                slope, constant = slope * 0, constant - share * row[-1]
+                units.append((-row, -share))
+                out = out + share
+            units.append((row, out))
+        size = abs(slope).max()
+        if size:
+            units += [(sign * np.append(slope / size, 0 * size), sign * size) for sign in (1, -1)]
+        units = [(row, out) for row, out in units if out] or [(np.zeros(len(slope) + 1, dtype=int), 0)]
+        rows = np.array([row for row, _ in units])
+        network = Network([rows[:, :-1], [[out for _, out in units]]], [rows[:, -1], [constant]])
+        return canonical(network, tolerance=0)
+
+
+def function_form(network: Network, *, box=None, tolerance: float = 1e-3) -> FunctionForm:
+    """Return the canonical form of the *function* of a network with one hidden layer and one output.
+
+    Equal functions have equal forms, however many units compute them: normals are distinct, scaled to a largest
+    \\|entry\\| of 1, their first entry that is not zero positive, and no bend is zero. A unit a relu(w · x + b) bends
+    by a times the largest \\|w\\|. One that faces the other way is turned by relu(-z) = relu(z) - z; units that bend
+    along the same line add up. (A function that is linear piece by piece has one such form: its kinks are where its
+    gradient jumps, and what is left without them is linear.) `canonical` tells networks, this tells functions.
+
+    Args:
+        box: (low, high) of every input, or one pair for each: there alone the form is the function's. Units that
+            are always on there are linear, units that are never on there are nothing.
+        tolerance: for float networks, the error in the function at which kinks count as one or as none. What takes
+            the place of a kink that is left out is its chord across the box. Exact networks are treated exactly.
+
+    Raises:
+        ValueError: more or fewer hidden layers, several outputs, a tolerance that is negative or NaN.
+
+    >>> from mathcircuits import circuits
+    >>> form = function_form(circuits.minimum())
+    >>> form == function_form(circuits.minimum_mirror())
+    True
+    >>> [str(v) for v in form.slope], [str(v) for v in form.kinks[0].normal], str(form.kinks[0].bend)
+    (['1', '0'], ['1', '-1'], '-1')
+    """
+    if not tolerance >= 0:
+        raise ValueError(f"a tolerance of {tolerance} was given; wanted zero or more")
+    if len(network.weights) != 2 or network.widths[-1] != 1:
+        raise ValueError(f"a network of widths {network.widths} was given; wanted one hidden layer and one output")
+    slack = 0 if network.exact else tolerance
+    rows, out = np.column_stack([network.weights[0], network.biases[0]]), network.weights[1][0]
+    size = abs(rows[:, :-1]).max(axis=1)
+    bent = size * abs(out) > 0
+    line = np.append(0 * rows[0, :-1], network.biases[1][0] + (out * np.maximum(rows[:, -1], 0))[~bent].sum())
+    rows, bends, kinks = rows[bent] / size[bent, None], (out * size)[bent], []
+    for group in lines(rows, abs(bends), slack):
+        members, signs = map(list, zip(*group, strict=True))
+        bend, turned = bends[members].sum(), np.array(signs)[:, None] * rows[members]
+        share = abs(bends[members]) / abs(bends[members]).sum()
+        normal = share @ turned
+        normal = normal / abs(normal[:-1]).max()
+        if next(v for v in normal[:-1] if abs(v) > slack) < 0:
+            normal, turned, signs = -normal, -turned, [-sign for sign in signs]
+        line = line - sum(b * row for b, row, sign in zip(bends[members], turned, signs, strict=True) if sign < 0)
+        line = line + (bends[members] @ turned - bend * normal) / 2  # zero where all point exactly the same way
+        below, above = spread(normal, (-1, 1) if box is None else box)
+        chord = above / (above - below) if below < 0 < above else above * 0 + (above > 0)
+        if abs(bend) * (1 if box is None else -below * chord) <= slack:
+            line = line + bend * chord * normal
+        else:
+            kinks.append([*normal.tolist(), bend if network.exact else float(bend)])
+    kinks = [kinks[k] for k in _descending([np.array(kink[:-1]) for kink in kinks], 10 * slack)]
+    *slope, constant = line.tolist()
+    return FunctionForm(constant, tuple(slope), tuple(Kink(tuple(k[:-2]), -k[-2], k[-1]) for k in kinks))
+
+
+def spread(rows: np.ndarray, box) -> tuple:
+    """Least and greatest value of rows · (x, 1) on a box: one pair (low, high), or one for each input.
+
+    >>> [v.tolist() for v in spread(np.array([[1, -1, 0], [1, 0, 2]]), (-1, 1))]
+    [[-2, 1], [2, 3]]
+    """
+    low, high = np.array(box).T
+    if rows.dtype == object:
+        low, high = to_fractions(low), to_fractions(high)
+    up, down = np.maximum(rows[..., :-1], 0), np.minimum(rows[..., :-1], 0)
+    low, high = (np.broadcast_to(v, up.shape[-1:]) for v in (low, high))
+    return up @ low + down @ high + rows[..., -1], up @ high + down @ low + rows[..., -1]
+
+
+def lines(rows: np.ndarray, reach: np.ndarray, slack: float) -> list[list[tuple[int, int]]]:
+    """Group units that bend along nearly the same line: (unit, +1 or -1), the latter if it faces the other way.
+
+    A group is led by its unit of largest reach; the others differ by at most ``slack``, seen in their reach.
+    """
+    groups: list[list[tuple[int, int]]] = []
+    for j in np.argsort(-reach, kind="stable"):
+        for group, sign in itertools.product(groups, (1, -1)):
+            if abs(rows[j] - sign * rows[group[0][0]]).max() * reach[j] <= slack:
+                group.append((int(j), sign))
+                break
+        else:
+            groups.append([(int(j), 1)])
+    return groups

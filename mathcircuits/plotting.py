@@ -19,6 +19,7 @@ from matplotlib.textpath import TextPath
 
 from mathcircuits.figures import INK, MUTED, NEGATIVE, PAPER, POSITIVE, SIGNS
 from mathcircuits.network import Network
+from mathcircuits.reading import Reading
 
 # A diagram is laid out in ems (1 = the size of its labels), so that it looks the same at any size.
 EM = 12.0  # points, where the page is wide enough
@@ -30,7 +31,7 @@ BOLD = FontProperties(weight="bold")
 
 
 def draw_network(
-    network: Network,
+    network: Network | Reading,
     *,
     ax: Axes | None = None,
     title: str | None = None,
@@ -45,7 +46,8 @@ def draw_network(
     all stand without overlap, that layer has none.
 
     Args:
-        network: of any widths; ``network.names`` are the captions.
+        network: of any widths; ``network.names`` are the captions. Of a Reading, the network that was read, its
+            units captioned with what they are.
         ax: where to draw; left out, a new figure of the right size.
         scale: the size of a weight that is drawn in full width; left out, that of the largest.
         captions, labels: whether to write the names of units; the weights and biases.
@@ -53,6 +55,7 @@ def draw_network(
     >>> draw_network(Network([[[1], [-1]], [[1, -1]]]), title="identity").get_title()
     'identity'
     """
+    network = network.given if isinstance(network, Reading) else network
     diagram = _Diagram([network])
     ax = ax or diagram.panels(1, header=title is not None)[0]
     places = diagram.place([network]) if labels else {}

@@ -5,7 +5,18 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mathcircuits import FUNCTIONS, Network, canonical, circuits, merge_layers, prove_equal, snap
+from mathcircuits import (
+    FUNCTIONS,
+    FunctionForm,
+    Kink,
+    Network,
+    canonical,
+    circuits,
+    function_form,
+    merge_layers,
+    prove_equal,
+    snap,
+)
 
 HALF = Fraction(1, 2)
 CIRCUITS = [*FUNCTIONS, "minimum_mirror", "minimum_two_layers", "greaterness_detector"]
@@ -288,3 +299,86 @@ def test_pairs_of_other_bends_or_weights_stay():
 def test_merging_wants_an_exact_network():
     with pytest.raises(TypeError, match="wanted an exact one"):
         merge_layers(circuits.minimum().to_float())
+
+
+# The form of the function
+
+LEAST_NORM = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[HALF, -HALF, -HALF, -HALF]]])
+
+
+def value(form, *x):
+    """A form evaluated as its definition says."""
+    bends = [k.bend * max(sum(n * v for n, v in zip(k.normal, x, strict=True)) - k.offset, 0) for k in form.kinks]
+    return form.constant + sum(s * v for s, v in zip(form.slope, x, strict=True)) + sum(bends)
+
+
+def one_layer():
+    rng = np.random.default_rng(10)
+    yield from (n for n in examples() if len(n.weights) == 2 and n.widths[-1] == 1)
+    yield from (random_network(rng, widths) for widths in [(1, 4, 1), (2, 5, 1), (3, 6, 1)] for _ in range(3))
+
+
+def test_form_is_the_function_and_gives_it_back():
+    rng = np.random.default_rng(11)
+    for network in one_layer():
+        form = function_form(network)
+        assert prove_equal(form.to_network(), network) and function_form(form.to_network()) == form
+        assert len(form.to_network().weights[0]) <= len(form.kinks) + 2
+        for point in rational(rng, 20, network.arity):
+            assert value(form, *point) == network(*point)
+        for kink in form.kinks:
+            assert max(map(abs, kink.normal)) == 1 and next(v for v in kink.normal if v) > 0 and kink.bend != 0
+        assert len({kink[:2] for kink in form.kinks}) == len(form.kinks)
+
+
+def test_equal_functions_have_one_form():
+    rng = np.random.default_rng(12)
+    for network in one_layer():
+        moved = network
+        for _ in range(6):
+            moved = rng.choice(MOVES)(moved, 0, rng)
+        # What no symmetry of networks does: a linear function added by its two sides, and taken away by others.
+        row = rational(rng, 3, network.arity)
+        rows = [s * r for r in (row[0], row[1], row[0] + row[1]) for s in (1, -1)]
+        moved = with_units(moved, 0, rows, [0] * 6, [[1], [-1], [1], [-1], [-1], [1]])
+        assert function_form(moved) == function_form(network)
+    forms = {function_form(n) for n in (circuits.minimum(), circuits.minimum_mirror(), LEAST_NORM)}
+    assert len(forms) == 1 and len({canonical(n) for n in (circuits.minimum(), circuits.minimum_mirror())}) == 2
+    assert forms.pop() == FunctionForm(0, (1, 0), (Kink((1, -1), 0, -1),))
+
+
+def test_form_of_noisy_networks_is_near():
+    rng = np.random.default_rng(13)
+    for network in one_layer():
+        noisy = rescaled(split(network, 0, rng), 0, rng).to_float().map_weights(lambda v: v + rng.uniform(-1e-5, 1e-5))
+        exact, near = function_form(network), function_form(noisy)
+        assert len(near.kinks) == len(exact.kinks)
+        x = rng.uniform(-1, 1, (50, network.arity))
+        np.testing.assert_allclose([value(near, *p) for p in x], [network(*p) for p in x], atol=2e-3)
+        assert all(type(v) is float for v in (near.constant, *near.slope, *(v for k in near.kinks for v in k[1:])))
+
+
+def test_form_on_a_box():
+    network = Network([[[1], [-1], [2]], [[1, 1, 3]]], [[2, -3, 1], [0]])
+    assert function_form(network, box=(-1, 1)) == FunctionForm(2, (1,), (Kink((1,), -HALF, 6),))
+    assert function_form(network, box=(0, 1)) == FunctionForm(5, (7,), ())
+    assert len(function_form(network, box=(-5, 1)).kinks) == 3
+    assert function_form(network, box=[(-1, 1)]) == function_form(network.to_float(), box=(-1, 1))
+    constant = Network([[[0], [1]], [[2, 0]]], [[3, 1], [1]])
+    assert function_form(constant) == FunctionForm(7, (0,), ()) == function_form(constant.to_float())
+    assert function_form(constant).to_network()(5) == 7
+
+
+def test_kinks_that_hardly_bend_leave_their_chord():
+    network = Network([[[1.0], [1.0]], [[1e-4, 1.0]]], [[0.0, -0.9999], [0.0]])
+    form = function_form(network, box=(-1, 1))
+    assert form.kinks == () and form.slope[0] == pytest.approx(1e-4, abs=1e-4)
+    assert len(function_form(network, box=(-1, 1), tolerance=1e-6).kinks) == 2
+
+
+@pytest.mark.parametrize("network", [circuits.minimum_two_layers(), circuits.linear([1]), Network([[[1]], [[1], [1]]])])
+def test_form_wants_one_hidden_layer_and_one_output(network):
+    with pytest.raises(ValueError, match="wanted one hidden layer and one output"):
+        function_form(network)
+    with pytest.raises(ValueError, match="wanted zero or more"):
+        function_form(network, tolerance=-1)

@@ -1,0 +1,477 @@
+"""Readings are held against how the networks were made, against grids, and against weights looked at one by one."""
+
+import html
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from test_canonical import HALF, LEAST_NORM, permuted, rational, with_units
+
+import mathcircuits as mc
+from mathcircuits import FUNCTIONS, Network, canonical, circuits, read, train
+
+SIX = ("identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum")
+FAMILIES = {
+    **{name: [getattr(circuits, name)()] for name in FUNCTIONS if hasattr(circuits, name)},
+    "minimum": [circuits.minimum(), circuits.minimum_mirror(), circuits.minimum_two_layers(), LEAST_NORM],
+    "minimum_of_three": [circuits.minimum_of_three(), circuits.minimum_of(3)],
+}
+
+
+# The blind set: networks whose function is known by how they were made
+
+
+def small(rng, network, k):
+    """A row of incoming weights: what a new unit sums up is no larger than what there is already."""
+    return rational(rng, network.widths[k]) / network.widths[k] / 2
+
+
+def dead(network, k, rng):
+    return with_units(network, k, [small(rng, network, k)], rational(rng, 1), [[0] * network.widths[k + 2]])
+
+
+def cancelling(network, k, rng):
+    """Two units along one line whose sum is zero."""
+    row, column = small(rng, network, k), rational(rng, network.widths[k + 2]) / 2
+    shift = rational(rng, 1)[0] / 2
+    return with_units(network, k, [row, 2 * row], [shift, 2 * shift], np.array([column, -column / 2]))
+
+
+def linear_pairs(network, k, rng):
+    """Reconstructors of two sums, and of what they add up to, taken away: six units, three lines."""
+    a, b = small(rng, network, k), small(rng, network, k)
+    rows = [s * row for row in (a, b, a + b) for s in (1, -1)]
+    column = rational(rng, network.widths[k + 2]) / 2
+    return with_units(network, k, rows, [0] * 6, [c * column for c in (1, -1, 1, -1, -1, 1)])
+
+
+def always_on(network, k, rng):
+    """A unit that is never off on the box, and a reconstructor that takes it away."""
+    row, (c,) = small(rng, network, k), rational(rng, 1)
+    column = np.full(network.widths[k + 2], c)
+    shift = sum(abs(row)) + HALF
+    return with_units(network, k, [row, -row, row], [shift, 0, 0], [column, column, -column], constant=-c * shift)
+
+
+def duplicate(network, k, rng):
+    weights, j, share = list(network.weights), rng.integers(network.widths[k + 1]), Fraction(int(rng.integers(1, 4)), 4)
+    column = weights[k + 1][:, j]
+    weights[k + 1] = weights[k + 1].copy()
+    weights[k + 1][:, j] = column * share
+    row, shift = weights[k][j] * 3, network.biases[k][j] * 3
+    return with_units(Network(weights, network.biases), k, [row], [shift], [column * (1 - share) / 3])
+
+
+def balanced(network, rng):
+    """The same function in floats: incoming and outgoing weights of a unit alike in size, up to a factor of two."""
+    weights, biases = ([a.astype(float) for a in arrays] for arrays in (network.weights, network.biases))
+    for k in range(len(weights) - 1):
+        sizes = abs(weights[k]).max(axis=1), abs(weights[k + 1]).max(axis=0)
+        scale = [np.sqrt(b / a) if a * b else 1.0 for a, b in zip(*sizes, strict=True)] * 2 ** rng.uniform(
+            -1, 1, len(sizes[0])
+        )
+        weights[k], biases[k], weights[k + 1] = weights[k] * scale[:, None], biases[k] * scale, weights[k + 1] / scale
+    return Network(weights, biases)
+
+
+def disguised(network, width, noise, rng):
+    """Permuted, widened by units that change nothing, rescaled, every weight and bias moved by up to ``noise``."""
+    for k in range(len(network.weights) - 1):
+        moves = [dead, cancelling, duplicate] + [linear_pairs, always_on] * (len(network.weights) == 2)
+        while network.widths[k + 1] < width:
+            network = moves[rng.integers(len(moves))](network, k, rng)
+        network = permuted(network, k, rng)
+    return balanced(network, rng).map_weights(lambda v: v + rng.uniform(-noise, noise))
+
+
+def rational_points(arity, n=60):
+    return [[Fraction(int(v), 7) for v in p] for p in np.random.default_rng(9).integers(-14, 15, (n, arity))]
+
+
+def truth(network):
+    """The library's function that an exact network is, by comparing values at rational points, or None."""
+    points = rational_points(network.arity)
+    values = [network(*point) for point in points]
+    names = [f.name for f in FUNCTIONS.values() if f.arity == network.arity and network.widths[-1] == 1]
+    return next((n for n in names if all(FUNCTIONS[n](*p) == v for p, v in zip(points, values, strict=True))), None)
+
+
+def off(network, function, n=4000):
+    """The largest difference at random inputs in [-1, 1]."""
+    x = np.random.default_rng(8).uniform(-1, 1, (network.arity, n))
+    return abs(network(*x) - function(*x)).max()
+
+
+def check_claims(network, reading):
+    """What a reading says of function, proof, network and error, without the code that found it."""
+    assert (reading.function is None) == (reading.proof is None) and (reading.network is None) != reading.converged
+    if reading.proof:
+        assert reading.proof.status == "proved" and truth(reading.network) == reading.function
+    if reading.network is not None:
+        assert reading.network.exact
+        # Of one hidden layer the error is the largest there is, of more the largest on a grid.
+        slack = 1 if len(network.weights) == 2 else 1.5
+        assert off(network, reading.network) <= slack * reading.error + 1e-12
+
+
+@pytest.mark.parametrize(("noise", "each"), [(0, 1), (1e-6, 1), (1e-4, 1), (1e-3, 3)])
+def test_blind_set(noise, each, capsys):
+    rng, wrong, matched, total = np.random.default_rng(int(noise * 1e7)), {}, {}, 0
+    for name, networks in FAMILIES.items():
+        for network in networks * each:
+            for width in (0, 8, 32):
+                made = disguised(network, width, noise, rng)
+                reading = read(made)
+                check_claims(made, reading)
+                total += 1
+                wrong[name] = wrong.get(name, 0) + (reading.function != name)
+                matched[reading.function] = matched.get(reading.function, 0) + (reading.function != name)
+    with capsys.disabled():
+        missed = ", ".join(f"{name} {n}" for name, n in wrong.items() if n) or "none"
+        print(f"\nnoise {noise:g}: {total} networks, not read right: {missed}")
+    assert sum(wrong.values()) <= (0.01 * total if noise > 1e-4 else 0)
+    assert not any(n for name, n in matched.items() if name), "read as another function"
+
+
+ONE = Network([[[1], [-1]], [[1, 0]]])  # relu(x), a network to add to others
+UNKNOWN = [
+    Fraction(3, 4) * circuits.identity(),
+    circuits.absolute_value() + Fraction(1, 4) * ONE,
+    Fraction(1, 3) * circuits.addition(),
+    circuits.subtraction() + HALF * circuits.greaterness_detector(),
+    Fraction(3, 4) * circuits.minimum(),
+    circuits.minimum() + Fraction(1, 4) * (ONE @ circuits.linear([0, 1])),
+    Fraction(2, 3) * circuits.minimum_two_layers(),
+    Fraction(3, 4) * circuits.minimum_of_three(),
+    HALF * circuits.minimum_of_four(),
+    Network([[[1, -1], [1, 1]], [[2, HALF]]], [[0, HALF], [Fraction(1, 4)]]),
+]
+
+
+@pytest.mark.parametrize("noise", [0, 1e-4, 1e-3])
+def test_networks_of_no_known_function_are_not_matched(noise):
+    rng = np.random.default_rng(2)
+    for network in UNKNOWN:
+        assert truth(network) is None
+        for width in (0, 12):
+            made = disguised(network, width, noise, rng)
+            reading = read(made)
+            check_claims(made, reading)
+            assert reading.function is None and reading.converged
+            points = rational_points(network.arity)
+            assert all(reading.network(*p) == network(*p) for p in points if max(map(abs, p)) <= 1)
+
+
+def test_random_networks_are_not_matched():
+    rng = np.random.default_rng(3)
+    for widths in [(1, 2, 1), (1, 8, 1), (2, 2, 1), (2, 3, 1), (2, 12, 1), (3, 4, 3, 1), (2, 3, 2, 1)]:
+        for bias in (0, 1) * 12:
+            layers = list(zip(widths[1:], widths, strict=False))
+            network = Network([rng.normal(size=s) for s in layers], [bias * rng.normal(size=n) for n, _ in layers])
+            reading = read(network)
+            check_claims(network, reading)
+            near = [n for n in FUNCTIONS if FUNCTIONS[n].arity == widths[0] and off(network, FUNCTIONS[n]) < 0.06]
+            assert reading.function in (near or [None])
+            assert len(reading.neurons) == sum(widths[1:-1])
+
+
+def test_almost_is_not_proved():
+    """Exact networks are read as they are: one weight off by a billionth, and it is another function."""
+    rng = np.random.default_rng(4)
+    for name in FUNCTIONS:
+        for network in FAMILIES.get(name, []):
+            (rows, columns), layer = network.weights[0].shape, 0
+            cell = next(c for c in np.ndindex(rows, columns) if network.weights[0][c] != 0)
+            off_by = network.with_weight(layer, *cell, network.weights[0][cell] + Fraction(1, 10**9))
+            assert read(network).function == name and read(network).error == 0
+            if truth(off_by) is None:
+                assert read(off_by).function is None and read(off_by).proof is None
+            made = disguised(network, 8, 0, rng)
+            shaken = Network([w * (1 + 1e-9) for w in made.weights], made.biases)
+            assert read(shaken).function == name and read(shaken).error > 0
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_inputs_swapped(name):
+    rng = np.random.default_rng(5)
+    for network in FAMILIES[name]:
+        order = rng.permutation(network.arity)[::-1] if network.arity > 2 else [*range(network.arity)][::-1]
+        swapped = network @ Network([np.eye(network.arity, dtype=int)[order]])
+        for noise in (0, 1e-4):
+            reading = read(disguised(swapped, 8, noise, rng))
+            assert reading.function == truth(swapped)
+            assert name != "subtraction" or reading.formula == "x2 − x1"
+
+
+def test_late_networks_are_said_to_be_unconverged():
+    """A minimum on its way: the bend is there, but not yet as large, nor yet where it must be."""
+    late = Network([[[0.9, -0.75], [1.0, 0.0], [-1.0, 0.04]], [[-0.93, 0.9, -0.97]]])
+    reading = read(late)
+    assert not reading.converged and reading.network is reading.function is reading.proof is None
+    assert reading.error < 1e-12 and "has not converged" in str(reading) and "Proved" not in str(reading)
+    assert [n.kind for n in reading.neurons][1:] == ["positiveness", "unrecognised"]
+    assert len(reading.form.kinks) >= 2 and "relu(" in reading.formula
+    # Near enough it is called an approximation, with its error: here 0.03 x1, at the ends of the box.
+    near = read(Network([[[1.0, -1], [1, 0], [-1, 0]], [[-1.0, 1.03, -1.03]]]))
+    assert near.function == "minimum" and near.converged and near.error == pytest.approx(0.03)
+    assert "approximates x1 − relu(x1 − x2), with errors up to about 0.03 on [−1, 1]^2" in str(near)
+    assert read(near.given, tolerances=0.01).function is None
+
+
+# Trained networks
+
+TRAINED = [
+    (name, widths, recipe)
+    for name in SIX
+    for widths, recipe in [(0, "sgd"), (2, "adam"), (4, "sgd"), (8, "adam"), (16, "adamw"), (32, "adam"), (32, "adamw")]
+]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """For each function and recipe, the readings of the seeds that were solved, and their networks."""
+    options = {"sgd": {}, "adam": {"optimizer": "adam", "lr": 0.02}}
+    options["adamw"] = {"optimizer": "adamw", "lr": 0.02, "weight_decay": 1e-2}
+    found = {}
+    for name, width, recipe in TRAINED:
+        function = FUNCTIONS[name]
+        if width:
+            setting = {"widths": (function.arity, width, 1), "steps": 800, "batch_size": 200, "seeds": range(5)}
+        else:
+            setting = {"steps": 5000 if name == "minimum" else 500, "seeds": range(40)}
+        runs = train(function, **setting, **options[recipe])
+        found[name, width, recipe] = [runs.network(seed) for seed in runs.seeds[runs.solved]]
+    return {key: [(network, read(network)) for network in networks] for key, networks in found.items()}
+
+
+def test_every_solved_seed_is_read_as_its_function(trained, capsys):
+    for (name, *_), pairs in trained.items():
+        for network, reading in pairs:
+            check_claims(network, reading)
+            assert (reading.function, reading.converged) == (name, True)
+    with capsys.disabled():
+        worst = max(reading.error for pairs in trained.values() for _, reading in pairs)
+        print(f"\n{sum(map(len, trained.values()))} trained networks read, errors up to {worst:.2g}")
+    assert all(sum(map(len, (trained[k] for k in TRAINED if k[1] == w))) > 5 for w in (0, 2, 4, 8, 16, 32))
+
+
+def test_circuits_are_those_of_the_weights(trained):
+    """The smallest networks have one circuit each, the minimum two: told by the signs of one row of weights."""
+    lone = {"identity": "reconstructor of x", "negative_identity": "negative reconstructor of x"}
+    lone |= {"absolute_value": "absolute value of x", "addition": "reconstructor of x1 + x2"}
+    lone |= {"subtraction": "reconstructor of x1 − x2"}
+    for (name, width, _), pairs in trained.items():
+        for network, reading in pairs if width == 0 else ():
+            found = sorted(circuit.name for circuit in reading.circuits)
+            if name == "minimum":
+                row = next(row for row in network.weights[0] if min(abs(row)) > 0.5 * max(abs(row)))
+                i, j = (1, 2) if row[0] > 0 else (2, 1)
+                assert found == [f"greaterness of x{i} over x{j}, subtracted", f"reconstructor of x{i}"]
+                derived = circuits.minimum() if i == 1 else circuits.minimum_mirror()
+                assert reading.formula == f"x{i} − relu(x{i} − x{j})"
+            else:
+                assert found == [lone[name]]
+                derived = getattr(circuits, name)()
+            assert reading.network == canonical(derived)
+            assert sorted(u for c in reading.circuits for u in c.units) == [n.index for n in reading.neurons]
+
+
+def test_a_thousand_small_networks_in_ten_seconds(trained):
+    small = [network for (_, width, _), pairs in trained.items() for network, _ in pairs if width == 0]
+    factors = 1 + 1e-9 * np.arange(-(-1000 // len(small)))
+    networks = [Network([w * factor for w in network.weights]) for factor in factors for network in small]
+    start = time.process_time()
+    assert all(read(network).proof for network in networks[:1000])
+    assert time.process_time() - start < 10
+
+
+# Words
+
+NAMED = [
+    ([1], 0, "positiveness of x"),
+    ([-2], 0, "negativeness of x"),
+    ([2], -1, "positiveness of x − 1/2"),
+    ([-3, 0], 0, "negativeness of x1"),
+    ([2, 2], 0, "positiveness of x1 + x2"),
+    ([-2, -2], 0, "negativeness of x1 + x2"),
+    ([3, -3], 0, "greaterness of x1 over x2"),
+    ([-3, 3], 0, "greaterness of x2 over x1"),
+    ([0, 1, -1], 0, "greaterness of x2 over x3"),
+    ([2, -1], 0, "positiveness of x1 − 1/2 x2"),
+    ([-1, 2], 0, "negativeness of 1/2 x1 − x2"),
+    ([1, -1], 1, "positiveness of x1 − x2 + 1"),
+    ([0, 0], 0, "dead"),
+    ([1, 0], -2, "dead"),
+    ([1, 0], 2, "always on: x1 + 2"),
+    ([0, 0], 3, "always on: 3"),
+]
+
+
+@pytest.mark.parametrize(("row", "bias", "name"), NAMED)
+def test_names_of_units(row, bias, name):
+    rng = np.random.default_rng(6)
+    for scale in (1, Fraction(7, 5), 1.0, 0.37):
+        weights = np.array(row) * scale
+        if isinstance(scale, float):
+            weights = weights + rng.uniform(-1e-4, 1e-4, len(row)) * any(row)
+        neuron = read(Network([[weights], [[1]]], [[bias * scale if any(row) else bias], [0]])).neurons[0]
+        assert neuron.name == name
+        assert neuron.scale == pytest.approx(max(map(abs, row)) * float(scale), abs=1e-3)
+        assert neuron.distance < 1e-3
+
+
+def test_duplicates_unrecognised_and_what_does_not_count():
+    network = Network([[[1.0, 0], [3, 0.001], [0.37, 1], [1, -1], [-2, 2]], [[0.5, 0.25, 1, 0, 1e-5]]])
+    assert [n.kind for n in read(network).neurons] == ["positiveness", "duplicate", "unrecognised", "dead", "dead"]
+    assert read(network).neurons[1].name == "duplicate of unit 1"
+    assert read(network, nearness=0.05).neurons[2].name == "positiveness of 1/3 x1 + x2"
+
+
+def test_names_of_deeper_units_say_what_they_get():
+    four = ["greaterness of min(x1, x2) over min(x3, x4)", "positiveness of min(x1, x2)", "negativeness of min(x1, x2)"]
+    eight = ["greaterness of min(x1, x2, x3, x4) over min(x5, x6, x7, x8)", "positiveness of min(x1, x2, x3, x4)"]
+    for change in (lambda n: n, Network.to_float):
+        assert [n.name for n in read(change(circuits.minimum_of_four())).neurons if n.layer == 2] == four
+        assert [n.name for n in read(change(circuits.minimum_of(8))).neurons if n.layer == 3][:2] == eight
+    largest = -circuits.minimum_of(3) @ Network([-np.eye(3, dtype=int)])
+    assert "max(" in " ".join(n.name for n in read(largest).neurons if n.layer == 2)
+
+
+def test_circuits_of_wider_networks():
+    rows = [[1, 0], [-1, 0], [0, 2], [0, -1], [1, 1], [-1, -1], [1, -1], [-1, 1], [2, 1], [4, 2]]
+    network = Network([rows, [[1, -1, Fraction(1, 4), -HALF, -1, 1, 2, 2, 1, -HALF]]])
+    assert [(c.name, c.units) for c in read(network).circuits] == [
+        ("reconstructor of x1", (1, 2)),
+        ("linear pair, 1/2 times x2", (3, 4)),
+        ("negative reconstructor of x1 + x2", (5, 6)),
+        ("absolute value of x1 − x2", (7, 8)),
+        ("pair that cancels, along x1 + 1/2 x2", (9, 10)),
+    ]
+    assert read(network).formula == read(network.to_float()).formula == "3/2 x2 − 2 x1 + 4 relu(x1 − x2)"
+
+
+def test_least_norm_minimum_is_read_as_it_is():
+    assert read(LEAST_NORM.to_float()).formula == "1/2 x1 + 1/2 x2 − 1/2 |x1 − x2|"
+    assert read(LEAST_NORM).form == read(circuits.minimum()).form
+
+
+def test_units_always_on_are_linear_on_the_box():
+    two = Network([[[1, 0], [1, -1]], [[1, -1]]], [[1, 0], [-1]])
+    for network in (two, two.to_float()):
+        on, wide = read(network), read(network, box=(-2, 2))
+        assert on.function == "minimum" and on.formula == "x1 − relu(x1 − x2)"
+        assert wide.function is None and wide.formula == "relu(x1 + 1) − relu(x1 − x2) − 1"
+        assert read(network, box=[(-1, 5), (-3, 3)]).function == "minimum"
+
+
+def test_formula_is_the_function():
+    """Written out, it can be computed again."""
+    rng = np.random.default_rng(7)
+    for networks in (*FAMILIES.values(), UNKNOWN):
+        for network in networks:
+            for made in (network, disguised(network, 8, 1e-5, rng)):
+                reading = read(made)
+                text = reading.formula.replace("−", "-")
+                for old, new in ((" x", "*x"), (" relu", "*relu"), (" |", "*|")):
+                    for sign in "0123456789":
+                        text = text.replace(sign + old, sign + new)
+                while "|" in text:
+                    text = text.replace("|", "abs(", 1).replace("|", ")", 1)
+                for point in rational_points(network.arity, 20):
+                    x = {f"x{i + 1}": v / 2 for i, v in enumerate(point)} | {"x": point[0] / 2}
+                    value = eval(text, {"relu": lambda z: max(z, 0), "abs": abs}, x)  # noqa: S307
+                    assert abs(value - network(*(v / 2 for v in point))) < 1e-9
+
+
+def test_text_and_table():
+    reading = read(circuits.minimum_mirror().to_float())
+    assert str(reading) == (
+        "A network of widths (2, 3, 1). On [−1, 1]^2 it is x2 − relu(x2 − x1). Proved: this formula equals minimum "
+        "for all real inputs. Layer 1: greaterness of x2 over x1, subtracted (unit 1); reconstructor of x2 (units 2 "
+        "and 3)."
+    )
+    table = reading._repr_html_()
+    assert html.escape(str(reading)) in table and table.count("<tr>") == 4
+    assert "<td>greaterness of x2 over x1</td><td>−1, 1, 0</td>" in table
+    assert read(circuits.minimum_mirror().to_float())._repr_html_() == table
+
+
+@pytest.mark.usefixtures("style")
+def test_drawing_is_captioned():
+    reading = read(circuits.minimum().to_float())
+    texts = [text.get_text().replace("\n", " ") for text in mc.draw_network(reading).texts]
+    assert {neuron.name for neuron in reading.neurons} <= set(texts)
+    assert reading.given == circuits.minimum().to_float()
+    assert reading.network.names == (("positiveness of x1", "greaterness of x1 over x2", "negativeness of x1"),)
+
+
+# What is given
+
+
+def test_kinds_of_input():
+    network = Network([[[1, 0], [1, -1.0]], [[1, -1]]], [[1, 0], [-1]])
+    module = network.to_torch()
+    state = module.state_dict()
+    renamed = {key.replace("0.", "net.first.").replace("2.", "net.last."): v.half() for key, v in state.items()}
+    weights, biases = [w.tolist() for w in network.weights], [b.tolist() for b in network.biases]
+    arrays = [w.astype(float) for w in network.weights], [b.astype(float) for b in network.biases]
+    for given in (network, module, module.float(), state, renamed, (weights, biases), arrays, [*arrays]):
+        assert str(read(given)) == str(read(network)) and read(given).given == network
+    bare = [w.numpy() for name, w in state.items() if "weight" in name]
+    assert read(bare).given == read([*map(torch.tensor, bare)]).given == Network(network.weights)
+    assert read([[[1, 1]]]).function == "addition" and read([[[1, 1]]]).neurons == ()
+    assert read([[[1, 0], [0, 1]]]).formula == "x1, x2" and read([[[1, 0], [0, 1]]]).form is None
+
+
+LINEAR = torch.nn.Linear(2, 2)
+BAD = [
+    (3, TypeError, "int was given; wanted a Network"),
+    ("minimum", TypeError, "str was given"),
+    (None, TypeError, "NoneType was given"),
+    ([], TypeError, "list was given"),
+    ([1, 2], TypeError, "list was given"),
+    ({}, ValueError, "without weights"),
+    ({"weight": 3}, TypeError, "wanted a state_dict"),
+    ({"bias": torch.ones(2)}, ValueError, "without weights"),
+    ({"0.weight": torch.ones(2, 2, 3, 3)}, ValueError, "wanted Linear layers"),
+    ({"0.weight": torch.ones(2, 2), "1.running_mean": torch.ones(2)}, ValueError, "running_mean of shape"),
+    ([[[1, 2], [3]]], ValueError, "rows of equal length"),
+    ([[[1, 2]], [[1, 2]]], ValueError, "gives 1 values but matrix 2 takes 2"),
+    (([[[1, 2]]], [[1, 2]]), ValueError, "biases for"),
+    ([[[np.nan]]], ValueError, "wanted finite numbers"),
+    ([[[1.0], [-np.inf]]], ValueError, "wanted finite numbers"),
+    ([[[1j]]], TypeError, "wanted integers, Fractions or floats"),
+    ([np.ones((0, 2))], ValueError, "not empty"),
+    (torch.nn.Sequential(LINEAR, torch.nn.Tanh(), LINEAR), TypeError, "Linear, Tanh, Linear was given"),
+    (torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3)), TypeError, "Conv2d was given"),
+    (torch.nn.Sequential(torch.nn.Linear(2, 2, dtype=torch.complex64)), TypeError, "complex weights"),
+    (LINEAR, TypeError, "Linear was given"),
+]
+
+
+@pytest.mark.parametrize(("given", "error", "message"), BAD)
+def test_bad_input(given, error, message):
+    with pytest.raises(error, match=message) as raised:
+        read(given)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"box": 1},
+        {"box": (1, -1)},
+        {"box": (0, np.inf)},
+        {"box": [(0, 1)]},
+        {"tolerances": []},
+        {"tolerances": [-1]},
+        {"tolerances": [np.nan]},
+        {"nearness": -1},
+        {"max_denominator": 0},
+    ],
+)
+def test_bad_options(options):
+    with pytest.raises(ValueError, match="wanted"):
+        read(circuits.minimum(), **options)
