@@ -13,14 +13,17 @@ export OMP_NUM_THREADS ?= 1
 # A kernel installed for the user must not stand in for the one in the environment.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help run figures test lint lab clean
+.PHONY: help run figures slides test lint lab clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/make \1	/p' Makefile
 
-run: build/published  ## execute every notebook that changed, write figures/ and the table in README.md
+run: build/published  ## execute every notebook that changed, write figures/, the table in README.md and the slides
 
 figures: run  ## the same: figures are exported by the notebooks
+
+slides: | $(VENV)/.installed  ## build the slides from the notebooks and figures as they are, in seconds
+	$(BIN)/python tools/slides.py
 
 test: lint  ## lint, unit tests and doctests, then every notebook executed again and compared
 	$(BIN)/pytest --durations=10
@@ -60,7 +63,7 @@ build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt | $(VENV)/.insta
 
 # Nothing is published before everything has been executed, so a run that fails changes neither notebooks nor figures.
 # A published notebook takes the time of its stamp, or make would find it changed.
-build/published: $(NAMES:%=build/%/executed) $(wildcard README.md) tools/readme.py | $(VENV)/.installed
+build/published: $(NAMES:%=build/%/executed) $(wildcard README.md tools/*.py slides/*.typ) | $(VENV)/.installed
 	@mkdir -p build figures
 	@set -e; for name in $(NAMES); do \
 		from=build/$$name; to=notebooks/$$name.ipynb; \
@@ -71,4 +74,6 @@ build/published: $(NAMES:%=build/%/executed) $(wildcard README.md) tools/readme.
 		mv $$from/executed.ipynb $$to; \
 	done
 	@$(BIN)/python tools/readme.py
+	@$(BIN)/python tools/gallery.py
+	@$(BIN)/python tools/slides.py
 	@touch $@

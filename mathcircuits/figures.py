@@ -31,12 +31,13 @@ PAPER = "#FFFFFF"
 
 SIGNS = LinearSegmentedColormap.from_list("mathcircuits", [NEGATIVE, PAPER, POSITIVE])
 FORMATS = ("svg", "pdf", "png")
+_SAVED: dict[str, str] = {}  # the cell that saved each name, in this process
 logging.getLogger("fontTools").setLevel(logging.ERROR)  # or it warns of the dates inside the fonts, once a PDF
 
 # Four colours and what they are on a dark slide. One affine map of RGB space takes each to the other, so
 # tints, greys and colour maps follow, and no colour needs a rule of its own.
-_DARK = {PAPER: "#16181D", INK: "#ECEEF1", POSITIVE: "#56B4E9", NEGATIVE: "#F0894A"}
-_TO_DARK = np.linalg.solve([[*to_rgb(c), 1] for c in _DARK], [to_rgb(c) for c in _DARK.values()])
+DARK = {PAPER: "#16181D", INK: "#ECEEF1", POSITIVE: "#56B4E9", NEGATIVE: "#F0894A"}
+_TO_DARK = np.linalg.solve([[*to_rgb(c), 1] for c in DARK], [to_rgb(c) for c in DARK.values()])
 _COLOURS = {
     Line2D: ("color", "markerfacecolor", "markeredgecolor"),
     Patch: ("facecolor", "edgecolor"),
@@ -80,13 +81,14 @@ def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | No
 
     Args:
         fig: a figure, or any of its axes.
-        name: two digits (the notebook's), then words in lower case: "06-minimum". Saving again under a name replaces
-            its files, so that a cell can be run twice; that no two cells share one is a test on the notebooks.
+        name: two digits (the notebook's), then words in lower case: "06-minimum". A cell that is run again replaces
+            its files; a second cell of the notebook must take another name, unless it names a folder.
         folder: where to; left out, the environment variable MATHCIRCUITS_FIGURES says, else it is ``figures/``
             in the repository.
 
     Raises:
-        ValueError: a name of another form. TypeError: something else than a figure or axes.
+        ValueError: a name of another form, or one that another cell has used.
+        TypeError: something else than a figure or axes.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -100,6 +102,12 @@ def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | No
         raise ValueError(
             f"figure name {name!r} was given; wanted two digits and words in lower case, as in '06-minimum'"
         )
+    cell = _running_cell()
+    if cell and folder is None and _SAVED.setdefault(name, cell) != cell:
+        raise ValueError(
+            f"figure {name!r} was saved by another cell; wanted a name for each "
+            "(restart the kernel if that cell is gone, or name a folder to save a variant)"
+        )
     default = Path(__file__).parents[1] / "figures"
     folder = Path(folder or os.environ.get("MATHCIRCUITS_FIGURES") or default)
     fig = fig.get_figure(root=True)
@@ -109,6 +117,15 @@ def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | No
     folder.mkdir(parents=True, exist_ok=True)
     for file, content in rendered.items():
         _write(folder / file, content)
+
+
+def _running_cell() -> str | None:
+    """What tells the running cell from others: its id if the front end sends it, else its code. None in a script."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if not hasattr(shell, "kernel"):
+        return None
+    request = shell.kernel.get_parent()
+    return request.get("metadata", {}).get("cellId") or request.get("content", {}).get("code")
 
 
 def _render(fig: Figure, kind: str) -> bytes:

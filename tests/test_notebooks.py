@@ -15,12 +15,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from gallery import FORMATS, saved_figures
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "figures"
 PATHS = [p for p in sorted((ROOT / "notebooks").rglob("*.ipynb")) if p.parent.name != ".ipynb_checkpoints"]
 IDS = [path.relative_to(ROOT / "notebooks").as_posix() for path in PATHS]
-FORMATS = ("svg", "pdf", "png")
 
 LEFT_OUT = re.compile(r"(nbval|pytest_validate)[-_](ignore|skip|raises)|raises-exception", re.IGNORECASE)
 LINK = re.compile(r"""\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)|(?:src|href)=["']([^"']+)["']""")
@@ -56,17 +56,6 @@ def has_picture(cell: dict) -> bool:
 
 def has_assert(cell: dict) -> bool:
     return any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(source(cell))))
-
-
-def saved_figures(cell: dict) -> list[str | None]:
-    """Return the name in each call of save_figure; None for one that is not written out as a string."""
-    found = []
-    for node in ast.walk(ast.parse(source(cell))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "save_figure":
-            values = [*node.args, *(keyword.value for keyword in node.keywords)]
-            texts = [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
-            found.append(texts[0] if texts else None)
-    return found
 
 
 # Checks on one notebook: each returns a list of what is wrong
@@ -234,7 +223,7 @@ def test_same_set_up():
 
 def test_figure_files():
     names = [name for path in PATHS for cell in code_cells(load(path)) for name in saved_figures(cell)]
-    present = {file.name for file in FIGURES.glob("*") if not file.name.startswith(".")}
+    present = {file.name for file in FIGURES.glob("*") if not file.name.startswith(".") and file.suffix != ".md"}
     assert figure_files(names, present) == []
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,19 +23,34 @@ HEADER = """\
 |:--|:--|:--|:--|--:|"""
 
 
-def results(notebook: dict) -> dict | None:
-    """Return what the cell tagged "results" printed, or None if there is no such cell."""
-    cells = [cell for cell in notebook["cells"] if "results" in cell["metadata"].get("tags", [])]
+def cell_source(cell: dict) -> str:
+    """Return the text of a cell, which a notebook may hold in lines."""
+    return "".join(cell["source"])
+
+
+def printed(notebook: dict, tag: str) -> dict | None:
+    """Return the dictionary that the cell with this tag printed, or None if there is no such cell."""
+    cells = [cell for cell in notebook["cells"] if tag in cell["metadata"].get("tags", [])]
     if not cells:
         return None
     if len(cells) > 1:
-        raise ValueError(f"{len(cells)} cells are tagged 'results'; wanted one at most")
-    printed = "".join("".join(out["text"]) for out in cells[0]["outputs"] if out.get("name") == "stdout")
+        raise ValueError(f"{len(cells)} cells are tagged {tag!r}; wanted one at most")
+    text = "".join("".join(out["text"]) for out in cells[0]["outputs"] if out.get("name") == "stdout")
     try:
-        row = ast.literal_eval(printed.strip())
+        row = ast.literal_eval(text.strip())
     except (SyntaxError, ValueError):
-        raise ValueError(f"the cell tagged 'results' printed {printed!r}; wanted a dictionary") from None
-    if not isinstance(row, dict) or {key: type(value) for key, value in row.items()} != KEYS:
+        row = None
+    if not isinstance(row, dict):
+        raise ValueError(f"the cell tagged {tag!r} printed {text!r}; wanted a dictionary")
+    return row
+
+
+def results(notebook: dict) -> dict | None:
+    """Return what the cell tagged "results" printed, or None if there is no such cell."""
+    row = printed(notebook, "results")
+    if row is None:
+        return None
+    if {key: type(value) for key, value in row.items()} != KEYS:
         wanted = ", ".join(f"{key} ({kind.__name__})" for key, kind in KEYS.items())
         raise ValueError(f"the cell tagged 'results' printed {row!r}; wanted the keys {wanted}")
     if not 0 <= row["solved"] <= row["seeds"] or row["seeds"] == 0:
@@ -44,7 +60,7 @@ def results(notebook: dict) -> dict | None:
 
 def title(notebook: dict) -> str:
     """Return the title: the heading that the first cell begins with."""
-    line = "".join(notebook["cells"][0]["source"]).split("\n")[0]
+    line = cell_source(notebook["cells"][0]).split("\n")[0]
     if not line.startswith("# "):
         raise ValueError(f"the first cell begins with {line!r}; wanted a title, '# …'")
     return line.removeprefix("# ").strip()
@@ -62,6 +78,15 @@ def share(solved: int, seeds: int) -> str:
     return f"{solved:,} of {seeds:,} ({percent} %)"
 
 
+def without_bars(text: str) -> str:
+    """Return a text for a cell of a table, which a bar would end, even in a formula.
+
+    >>> print(without_bars("all of $|x|$"))
+    all of $\\vert x\\vert $
+    """
+    return re.sub(r"(?<!\\)\|", r"\\vert ", text)
+
+
 def table(notebooks: dict[str, dict]) -> str:
     """Return the table in Markdown: a row for each notebook with results, under its path from the README."""
     rows = [HEADER]
@@ -71,9 +96,7 @@ def table(notebooks: dict[str, dict]) -> str:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         if row is not None:
-            # A bar would end the table cell, even in a formula.
-            function = re.sub(r"(?<!\\)\|", r"\\vert ", row["function"])
-            solved = share(row["solved"], row["seeds"])
+            function, solved = without_bars(row["function"]), share(row["solved"], row["seeds"])
             rows.append(f"| [{name}]({path}) | ${function}$ | {row['units']} | {row['proved']} | {solved} |")
     return "\n".join(rows)
 
@@ -92,28 +115,33 @@ def read_notebooks(root: Path = ROOT) -> dict[str, dict]:
     return {path.relative_to(root).as_posix(): json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
-def main(arguments: list[str] | None = None, root: Path = ROOT) -> str | None:
-    """Write or check the table; return what is wrong, or None."""
-    parser = argparse.ArgumentParser(description="Write the table of results in README.md.")
+def write_or_check(file: Path, make: Callable[[str], str], arguments: list[str] | None) -> str | None:
+    """Write what ``make`` gives for the text of a file, or with --check compare; return what is wrong, or None."""
+    parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true", help="change nothing, fail if it is not current")
     options = parser.parse_args(arguments)
-    readme = root / "README.md"
-    if not readme.exists():
-        return f"{readme} does not exist; the table has no place to go"
-    old = readme.read_text(encoding="utf-8")
+    old = file.read_text(encoding="utf-8") if file.exists() else ""
     try:
-        new = updated(old, read_notebooks(root))
+        new = make(old)
     except ValueError as error:
         return str(error)
     if new == old:
         return None
     if options.check:
-        return "the table in README.md is not the one the notebooks give: run `make run`, or tools/readme.py"
+        return f"{file.name} in {file.parent.name}/ is not the one the notebooks give: run `make run`"
     # Written beside it and moved over it: whole or not at all.
-    fresh = readme.with_name("README.md.new")
+    fresh = file.with_name(f"{file.name}.new")
     fresh.write_text(new, encoding="utf-8")
-    os.replace(fresh, readme)
+    os.replace(fresh, file)
     return None
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> str | None:
+    """Write or check the table; return what is wrong, or None."""
+    readme = root / "README.md"
+    if not readme.exists():
+        return f"{readme} does not exist; the table has no place to go"
+    return write_or_check(readme, lambda old: updated(old, read_notebooks(root)), arguments)
 
 
 if __name__ == "__main__":

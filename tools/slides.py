@@ -1,0 +1,67 @@
+"""Build the slides from their typst source, the executed notebooks and the exported figures.
+
+What a slide may say comes from the notebooks: slides/facts.json holds, for each, its title, the figures it saves, and
+the numbers that its cells tagged "results" and "numbers" print. The slides read that file.
+
+    python tools/slides.py    write slides/facts.json and the PDFs: light, dark, and with speaker notes
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib
+import typst
+from gallery import captions
+from readme import ROOT, printed, read_notebooks, results, share, title
+
+from mathcircuits import figures
+
+SLIDES = ROOT / "slides"
+NAME = "mathematical-circuits"
+VIEWS = {NAME: {}, f"{NAME}-dark": {"theme": "dark"}, f"{NAME}-notes": {"view": "notes"}}
+# The fonts of the figures, which come with matplotlib, and those inside typst: the same pages on every machine.
+FONTS = Path(matplotlib.get_data_path(), "fonts/ttf")
+
+
+def facts(notebooks: dict[str, dict]) -> dict:
+    """Return the palette, and what each notebook gives to the slides, under the two digits of its name."""
+    light = {"paper": figures.PAPER, "ink": figures.INK, "positive": figures.POSITIVE, "negative": figures.NEGATIVE}
+    palette = {"light": light, "dark": {name: figures.DARK[colour] for name, colour in light.items()}}
+    found = {}
+    for path, notebook in notebooks.items():
+        row = results(notebook) or {}
+        if row:
+            row["share"] = share(row["solved"], row["seeds"])
+        entry = {"path": path, "title": title(notebook), "figures": captions(notebook)}
+        found[Path(path).name[:2]] = entry | {"numbers": row | (printed(notebook, "numbers") or {})}
+    return {"palette": palette, "notebooks": found}
+
+
+def facts_text() -> str:
+    """Return the content of slides/facts.json."""
+    return json.dumps(facts(read_notebooks()), indent=1, ensure_ascii=False) + "\n"
+
+
+def pdf(**inputs: str) -> bytes:
+    """Return the slides as a PDF; ``theme="dark"`` and ``view="notes"`` give the others."""
+    options = {"root": ROOT, "font_paths": [FONTS], "ignore_system_fonts": True, "sys_inputs": inputs}
+    content, warnings = typst.compile_with_warnings(SLIDES / f"{NAME}.typ", **options)
+    if warnings:
+        raise ValueError("; ".join(warning.message for warning in warnings))
+    return content
+
+
+def main() -> str | None:
+    """Write the facts and the PDFs; return what is wrong, or None."""
+    try:
+        (SLIDES / "facts.json").write_text(facts_text(), encoding="utf-8")
+        for name, inputs in VIEWS.items():
+            (SLIDES / f"{name}.pdf").write_bytes(pdf(**inputs))
+    except (ValueError, typst.TypstError) as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
