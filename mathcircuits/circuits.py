@@ -294,8 +294,8 @@ def positive_maximum() -> Network:
     >>> positive_maximum()(3, 7), positive_maximum()(-3, -5)
     (Fraction(7, 1), Fraction(0, 1))
     """
-    maximum = positive_reconstructor() @ linear([1, 0]) + greaterness_detector() @ linear([0, 1], [1, 0])
-    return maximum @ (positiveness_detector() | positiveness_detector())
+    larger = positive_reconstructor() @ linear([1, 0]) + greaterness_detector() @ linear([0, 1], [1, 0])
+    return larger @ (positiveness_detector() | positiveness_detector())
 
 
 def clip() -> Network:
@@ -457,6 +457,8 @@ def levels_of(n: int) -> Network:
 
 def parity_of(n: int) -> Network:
     """1 if an odd number of n bits is 1, else 0: the sum up to level 1, then down and up in turn. Widths (n, n, 1).
+
+    The smallest for n = 2 and 3; from 4 on fewer units will do (notebook 13).
 
     >>> parity_of(4)(1, 0, 1, 1), parity_of(2)(1, 1)
     (Fraction(1, 1), Fraction(0, 1))
