@@ -7,8 +7,13 @@ S. Osier, "Mathematical Circuits in Neural Networks" (2022); the notebooks deriv
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
 from functools import reduce
-from operator import or_
+from operator import and_, or_
+from types import SimpleNamespace
+
+import numpy as np
 
 from mathcircuits.network import Network
 
@@ -16,8 +21,10 @@ from mathcircuits.network import Network
 def linear(*rows) -> Network:
     """A linear map, no hidden layer: what prepares the inputs of a circuit, or joins its outputs.
 
-    >>> linear([1, -1])(5, 3)
-    Fraction(2, 1)
+    A number added to it makes it affine, which is where biases come from.
+
+    >>> linear([1, -1])(5, 3), (linear([1, -1]) + 1)(5, 3)
+    (Fraction(2, 1), Fraction(3, 1))
     """
     return Network([rows])
 
@@ -220,3 +227,316 @@ def minimum_of_three() -> Network:
         ("greaterness", "positiveness", "negativeness"),
     ]
     return Network([hidden, second, [[-1, -1, 1]]], names=names)
+
+
+# --- circuits: more functions of real numbers -------------------------------------------------------------
+
+
+def relu() -> Network:
+    """max(x, 0): the positiveness detector is the whole circuit. Widths (1, 1, 1).
+
+    >>> relu()(3), relu()(-5)
+    (Fraction(3, 1), Fraction(0, 1))
+    """
+    return positiveness_detector()
+
+
+def leaky_relu() -> Network:
+    """max(x, x/4): a reconstructor that gives back a quarter of what is negative. Widths (1, 2, 1).
+
+    >>> leaky_relu()(3), leaky_relu()(-5)
+    (Fraction(3, 1), Fraction(-5, 4))
+    """
+    return positive_reconstructor() + Fraction(1, 4) * negative_reconstructor()
+
+
+def maximum() -> Network:
+    """max(x1, x2) = x1 + relu(x2 - x1): x1 reconstructed, plus the greaterness of x2 over x1. Widths (2, 3, 1).
+
+    >>> maximum()(3, -5)
+    Fraction(3, 1)
+    """
+    return greaterness_detector() @ linear([0, 1], [1, 0]) + reconstructor_circuit() @ linear([1, 0])
+
+
+def distance() -> Network:
+    """|x1 - x2|: the greaterness of either over the other. Widths (2, 2, 1).
+
+    >>> distance()(3, -5)
+    Fraction(8, 1)
+    """
+    return greaterness_detector() + greaterness_detector() @ linear([0, 1], [1, 0])
+
+
+def absolute_sum() -> Network:
+    """|x1| + |x2|: two absolute values, added. Widths (2, 4, 1).
+
+    >>> absolute_sum()(3, -5)
+    Fraction(8, 1)
+    """
+    return linear([1, 1]) @ (absolute_value() | absolute_value())
+
+
+def absolute_maximum() -> Network:
+    """max(|x1|, |x2|) = (|x1 + x2| + |x1 - x2|) / 2: an absolute sum, turned by 45 degrees. Widths (2, 4, 1).
+
+    >>> absolute_maximum()(3, -5)
+    Fraction(5, 1)
+    """
+    return Fraction(1, 2) * absolute_sum() @ linear([1, 1], [1, -1])
+
+
+def positive_maximum() -> Network:
+    """max(0, x1, x2) = p + relu(q - p), with p = relu(x1) and q = relu(x2). Widths (2, 2, 2, 1).
+
+    A maximum of two numbers that are not negative: one unit carries p, where a reconstructor takes two.
+
+    >>> positive_maximum()(3, 7), positive_maximum()(-3, -5)
+    (Fraction(7, 1), Fraction(0, 1))
+    """
+    larger = positive_reconstructor() @ linear([1, 0]) + greaterness_detector() @ linear([0, 1], [1, 0])
+    return larger @ (positiveness_detector() | positiveness_detector())
+
+
+def clip() -> Network:
+    """x held between 0 and 1: relu(x) - relu(x - 1). Widths (1, 2, 1).
+
+    >>> clip()(-5), clip()(Fraction(1, 3)), clip()(3)
+    (Fraction(0, 1), Fraction(1, 3), Fraction(1, 1))
+    """
+    return positiveness_detector() - positiveness_detector() @ (linear([1]) - 1)
+
+
+def soft_threshold() -> Network:
+    """x moved towards 0 by 1, and no further: relu(x - 1) - relu(-x - 1). Widths (1, 2, 1).
+
+    >>> soft_threshold()(3), soft_threshold()(Fraction(-1, 2)), soft_threshold()(-5)
+    (Fraction(2, 1), Fraction(0, 1), Fraction(-4, 1))
+    """
+    return positive_reconstructor() @ (linear([1]) - 1) + negative_reconstructor() @ (linear([1]) + 1)
+
+
+# --- circuits: order ------------------------------------------------------------------------------------------
+
+
+def sort_two() -> Network:
+    """(min, max) = (x1 - p, x1 + q), with p and q the greaterness of either over the other. Widths (2, 4, 2).
+
+    A minimum and a maximum circuit that share the reconstructor of x1: compare and swap.
+
+    >>> sort_two()(3, -5)
+    (Fraction(-5, 1), Fraction(3, 1))
+    """
+    swapped = greaterness_detector() @ linear([0, 1], [1, 0])
+    features = greaterness_detector() & swapped & reconstructor_circuit() @ linear([1, 0])
+    return linear([-1, 0, 1], [0, 1, 1]) @ features
+
+
+def beside_third() -> Network:
+    """(p1, p2, q1, q2, x1): by how much x1 and x2 are above x3, and below it, and x1 itself. Widths (3, 6, 5).
+
+    >>> beside_third()(5, 1, 2)
+    (Fraction(3, 1), Fraction(0, 1), Fraction(0, 1), Fraction(1, 1), Fraction(5, 1))
+    """
+    greater = greaterness_detector()
+    above = greater @ linear([1, 0, 0], [0, 0, 1]) & greater @ linear([0, 1, 0], [0, 0, 1])
+    below = greater @ linear([0, 0, 1], [1, 0, 0]) & greater @ linear([0, 0, 1], [0, 1, 0])
+    return above & below & reconstructor_circuit() @ linear([1, 0, 0])
+
+
+def median_of_three() -> Network:
+    """x1 - relu(p1 - p2) + relu(q1 - q2), with p and q of ``beside_third``. Widths (3, 6, 4, 1).
+
+    >>> median_of_three()(3, -5, 2)
+    Fraction(2, 1)
+    """
+    greater = greaterness_detector()
+    return linear([-1, 1, 1]) @ (greater | greater | reconstructor_circuit()) @ beside_third()
+
+
+def sort_three() -> Network:
+    """(x1 - p1 - relu(q2 - q1), the median, x1 + q1 + relu(p2 - p1)), in two hidden layers. Widths (3, 6, 8, 3).
+
+    p1 and q1 are never negative, so that one unit carries each; x1 needs a reconstructor.
+
+    >>> sort_three()(3, -5, 2)
+    (Fraction(-5, 1), Fraction(2, 1), Fraction(3, 1))
+    """
+    both = greaterness_detector() & greaterness_detector() @ linear([0, 1], [1, 0])
+    p1, q1 = (positive_reconstructor() @ linear(row) for row in ([1, 0, 0, 0, 0], [0, 0, 1, 0, 0]))
+    features = (both | both | reconstructor_circuit()) & p1 & q1
+    return linear([0, 0, 0, -1, 1, -1, 0], [-1, 0, 1, 0, 1, 0, 0], [0, 1, 0, 0, 1, 0, 1]) @ features @ beside_third()
+
+
+def maximum_of(n: int) -> Network:
+    """The maximum of n numbers, by the tournament for the minimum: -min(-x). Its widths are those of minimum_of(n).
+
+    Raises:
+        ValueError: n below 2.
+
+    >>> maximum_of(5)(3, -5, 2, 7, 0)
+    Fraction(7, 1)
+    """
+    return -minimum_of(n) @ linear(*-np.eye(n, dtype=int))
+
+
+# --- circuits: jumps, where a gap leaves room for them ---------------------------------------------------------
+
+
+def step() -> Network:
+    """1 from 0 on and 0 up to -1: relu(x + 1) - relu(x), a ramp in the gap between. Widths (1, 2, 1).
+
+    >>> step()(-1), step()(0), step()(3)
+    (Fraction(0, 1), Fraction(1, 1), Fraction(1, 1))
+    """
+    return clip() @ (linear([1]) + 1)
+
+
+def indicator() -> Network:
+    """1 at 0, and 0 from 1 on and up to -1: a step up and a step down that share relu(x). Widths (1, 3, 1).
+
+    >>> indicator()(-1), indicator()(0), indicator()(3)
+    (Fraction(0, 1), Fraction(1, 1), Fraction(0, 1))
+    """
+    x, above = linear([1]), positiveness_detector()
+    return above @ (x + 1) + -2 * above + above @ (x - 1)
+
+
+def if_then_else() -> Network:
+    """x2 if x1 is 1, x3 if x1 is 0, for x2 and x3 in [-1, 1]. Widths (3, 2, 1).
+
+    relu(x2 + 2 x1 - 1) + relu(x3 - 2 x1 + 1) - 1: x1 pushes one of the two below zero, and the other up by 1.
+
+    >>> if_then_else()(1, Fraction(1, 3), -1), if_then_else()(0, Fraction(1, 3), -1)
+    (Fraction(1, 3), Fraction(-1, 1))
+    """
+    above = positiveness_detector()
+    return above @ (linear([2, 1, 0]) - 1) + above @ (linear([-2, 0, 1]) + 1) - 1
+
+
+# --- circuits: bits -------------------------------------------------------------------------------------------
+
+
+def logical_and() -> Network:
+    """x1 and x2 = relu(x1 + x2 - 1), for bits. Widths (2, 1, 1).
+
+    >>> [int(logical_and()(a, b)) for a in (0, 1) for b in (0, 1)]
+    [0, 0, 0, 1]
+    """
+    return positiveness_detector() @ (linear([1, 1]) - 1)
+
+
+def logical_or() -> Network:
+    """x1 or x2 = 1 - relu(1 - x1 - x2), for bits: not (not x1 and not x2). Widths (2, 1, 1).
+
+    >>> [int(logical_or()(a, b)) for a in (0, 1) for b in (0, 1)]
+    [0, 1, 1, 1]
+    """
+    return 1 - logical_and() @ (1 - linear([1, 0], [0, 1]))
+
+
+def logical_xor() -> Network:
+    """x1 xor x2 = |x1 - x2|, for bits: their distance. Widths (2, 2, 1).
+
+    >>> [int(logical_xor()(a, b)) for a in (0, 1) for b in (0, 1)]
+    [0, 1, 1, 0]
+    """
+    return distance()
+
+
+def levels_of(n: int) -> Network:
+    """relu(s), relu(s - 1), ..., relu(s - n + 1), with s the sum of n bits: how far it is above each level.
+
+    Widths (n, n, n). Every function of a count of bits is a weighted sum of these, and a constant.
+
+    >>> [int(level) for level in levels_of(4)(1, 0, 1, 1)]
+    [3, 2, 1, 0]
+    """
+    return reduce(and_, [positiveness_detector() @ (linear([1] * n) - k) for k in range(n)])
+
+
+def parity_of(n: int) -> Network:
+    """1 if an odd number of n bits is 1, else 0: the sum up to level 1, then down and up in turn. Widths (n, n, 1).
+
+    The smallest for n = 2 and 3; from 4 on fewer units will do (notebook 13).
+
+    >>> parity_of(4)(1, 0, 1, 1), parity_of(2)(1, 1)
+    (Fraction(1, 1), Fraction(0, 1))
+    """
+    return linear([1, *(2 * (-1) ** k for k in range(1, n))]) @ levels_of(n)
+
+
+def parity_of_three() -> Network:
+    """x1 xor x2 xor x3 = relu(s) - 2 relu(s - 1) + 2 relu(s - 2), with s the sum. Widths (3, 3, 1).
+
+    >>> parity_of_three()(1, 1, 1)
+    Fraction(1, 1)
+    """
+    return parity_of(3)
+
+
+def majority() -> Network:
+    """1 if at least two of three bits are 1: their sum less 1, clipped. Widths (3, 2, 1).
+
+    >>> majority()(1, 0, 1), majority()(1, 0, 0)
+    (Fraction(1, 1), Fraction(0, 1))
+    """
+    return clip() @ (linear([1, 1, 1]) - 1)
+
+
+def multiplexer() -> Network:
+    """x2 if x1 is 1, x3 if x1 is 0, for bits: relu(x1 + x2 - 1) + relu(x3 - x1). Widths (3, 2, 1).
+
+    (x1 and x2), plus the greaterness of x3 over x1, which is (x3 and not x1).
+
+    >>> multiplexer()(1, 0, 1), multiplexer()(0, 0, 1)
+    (Fraction(0, 1), Fraction(1, 1))
+    """
+    return logical_and() @ linear([1, 0, 0], [0, 1, 0]) + greaterness_detector() @ linear([0, 0, 1], [1, 0, 0])
+
+
+def full_adder() -> Network:
+    """(sum bit, carry) of three bits: their parity and their majority share the levels. Widths (3, 3, 2).
+
+    >>> full_adder()(1, 1, 1), full_adder()(0, 1, 1)
+    ((Fraction(1, 1), Fraction(1, 1)), (Fraction(0, 1), Fraction(1, 1)))
+    """
+    return linear([1, -2, 2], [0, 1, -1]) @ levels_of(3)
+
+
+def ripple_carry_adder(n: int) -> Network:
+    """The sum of two numbers of n bits: a chain of n full adders, n hidden layers.
+
+    Inputs (carry, a1, b1, ..., an, bn), the lowest bits first; outputs (s1, ..., sn, carry). Bits are never negative,
+    so that one unit carries each past an adder.
+
+    >>> [int(bit) for bit in ripple_carry_adder(2)(0, 1, 1, 0, 1)]  # 1 + 3 = 4
+    [0, 0, 1]
+    """
+    bit, chain = positive_reconstructor(), linear(*np.eye(2 * n + 1, dtype=int))
+    for k in range(n):
+        chain = reduce(or_, [bit] * k + [full_adder()] + [bit] * (2 * (n - 1 - k))) @ chain
+    return chain
+
+
+# --- your own function ----------------------------------------------------------------------------------------
+
+OPERATIONS = SimpleNamespace(
+    abs=lambda a: absolute_value() @ a,
+    minimum=lambda a, b: minimum() @ (a & b),
+    maximum=lambda a, b: maximum() @ (a & b),
+)
+
+
+def assemble(definition: Callable, arity: int) -> Network:
+    """The network that a piecewise linear definition spells out: each operation becomes the circuit of that name.
+
+    Args:
+        definition: ``definition(m, *inputs)`` as in ``Function``, of +, -, numbers as factors and terms, and ``abs``,
+            ``minimum`` and ``maximum`` of ``m``.
+
+    >>> bend = assemble(lambda m, x1, x2: 2 * m.abs(x1) - m.minimum(x1, x2) + 1, 2)
+    >>> bend(3, -5), bend.widths
+    (Fraction(12, 1), (2, 5, 1))
+    """
+    return definition(OPERATIONS, *map(linear, np.eye(arity, dtype=int)))

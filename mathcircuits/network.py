@@ -202,22 +202,37 @@ class Network:
             [a + b for a, b in zip(left.names, right.names, strict=True)],
         )
 
-    def __add__(self, other: Network) -> Network:
-        """Add the outputs of two networks that read the same inputs (their hidden units stand side by side).
+    def __and__(self, right: Network) -> Network:
+        """Give two networks the same inputs: the outputs of both, side by side.
 
-        >>> print(Network([[[1]], [[1]]]) + Network([[[-1]], [[1]]]))
+        >>> relu = Network([[[1]], [[1]]])
+        >>> (relu & -relu)(3)
+        (Fraction(3, 1), Fraction(-3, 1))
+        """
+        if not isinstance(right, Network):
+            return NotImplemented
+        if self.arity != right.arity:
+            raise ValueError(f"networks of widths {self.widths} and {right.widths} were given; wanted as many inputs")
+        return (self | right) @ Network([np.tile(np.eye(self.arity, dtype=int), (2, 1))])
+
+    def __add__(self, other: Network | Real) -> Network:
+        """Add the outputs of two networks that read the same inputs (hidden units side by side), or a number to each.
+
+        >>> print(Network([[[1]], [[1]]]) + Network([[[-1]], [[1]]]) - 2)
         h1 = relu(x)
         h2 = relu(-x)
-        y = h1 + h2
+        y = h1 + h2 - 2
         """
+        if isinstance(other, Real):
+            return Network(self.weights, (*self.biases[:-1], self.biases[-1] + other), self.names)
         if not isinstance(other, Network):
             return NotImplemented
         if (self.arity, self.widths[-1]) != (other.arity, other.widths[-1]):
             both = f"{self.widths} and {other.widths}"
             raise ValueError(f"networks of widths {both} were given; wanted as many inputs and as many outputs")
-        both = np.tile(np.eye(self.arity, dtype=int), (2, 1))
-        total = np.tile(np.eye(self.widths[-1], dtype=int), (1, 2))
-        return Network([total]) @ (self | other) @ Network([both])
+        return Network([np.tile(np.eye(self.widths[-1], dtype=int), (1, 2))]) @ (self & other)
+
+    __radd__ = __add__
 
     def __rmul__(self, factor: Real) -> Network:
         """Multiply the output by a number.
@@ -234,9 +249,17 @@ class Network:
         """Turn the sign of the output."""
         return -1 * self
 
-    def __sub__(self, other: Network) -> Network:
-        """Subtract the outputs of two networks that read the same inputs."""
-        return self + -other if isinstance(other, Network) else NotImplemented
+    def __sub__(self, other: Network | Real) -> Network:
+        """Subtract the outputs of a network that reads the same inputs, or a number from each."""
+        return self + -other if isinstance(other, Network | Real) else NotImplemented
+
+    def __rsub__(self, other: Real) -> Network:
+        """Subtract each output from a number.
+
+        >>> (1 - Network([[[1]], [[1]]]))(3)
+        Fraction(-2, 1)
+        """
+        return -self + other
 
     def with_weight(self, layer: int, row: int, column: int, value) -> Network:
         """Return the same network with one weight changed (all three indices from 0).

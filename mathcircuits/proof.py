@@ -17,13 +17,14 @@ from types import SimpleNamespace
 import numpy as np
 import z3
 
-from mathcircuits.functions import Function
+from mathcircuits.functions import Function, Set
 from mathcircuits.network import Network
 
 Z3_OPERATIONS = SimpleNamespace(
     abs=lambda a: z3.If(a < 0, -a, a),
     minimum=lambda a, b: z3.If(a < b, a, b),
     maximum=lambda a, b: z3.If(a > b, a, b),
+    where=z3.If,
 )
 
 
@@ -55,12 +56,13 @@ class Proof:
 
 
 def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: float = 60.0) -> Proof:
-    """Decide whether a network equals a function (or another network) for all real inputs.
+    """Decide whether a network equals a function (or another network) on its whole domain, as a rule all real inputs.
 
     Args:
         left: a network of any depth; floats count as the rational numbers they stand for.
-        right: a Function or a Network of the same arity and number of outputs.
-        box: restrict the claim to ``low <= x_i <= high``: one pair (low, high), or one for each input. Bounds
+        right: a Function or a Network of the same arity and number of outputs. Where a Function has a domain, the
+            claim is on that.
+        box: the claim is on ``low <= x_i <= high`` instead: one pair (low, high), or one for each input. Bounds
             may be infinite: ``(0, math.inf)`` is every x_i >= 0.
         timeout: seconds after which the answer is "undecided".
 
@@ -73,22 +75,26 @@ def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: 
     >>> wrong = prove_equal(circuits.identity(), FUNCTIONS["absolute_value"])
     >>> bool(wrong), wrong.left == -wrong.right
     (False, True)
+    >>> print(prove_equal(circuits.logical_and(), FUNCTIONS["logical_and"]))
+    proved: the network equals logical_and on {0, 1} × {0, 1}
     """
     if not isinstance(left, Network) or not isinstance(right, Network | Function):
         kinds = f"{type(left).__name__} and {type(right).__name__}"
         raise TypeError(f"{kinds} were given; wanted a Network and a Function or Network")
-    ends = [(side.arity, side.widths[-1] if isinstance(side, Network) else 1) for side in (left, right)]
+    ends = [(side.arity, side.widths[-1]) for side in (left, right)]
     if ends[0] != ends[1]:
         raise ValueError(f"sides with {ends[0]} and {ends[1]} inputs and outputs were given; wanted as many of each")
     solver, inputs = _solver(timeout), [z3.Real(f"x{i + 1}") for i in range(left.arity)]
     name, where = "the other network" if isinstance(right, Network) else right.name, "for all real inputs"
+    domain = right.domain if isinstance(right, Function) else None
     if box is not None:
         pairs = [box] * left.arity if np.ndim(box) == 1 else list(box)
         if len(pairs) != left.arity or not all(len(p) == 2 and -math.inf < p[1] >= p[0] < math.inf for p in pairs):
             raise ValueError(f"the box {box} was given; wanted one (low, high), or one for each of {left.arity} inputs")
-        solver.add([x >= _number(low) for x, (low, _) in zip(inputs, pairs, strict=True) if low != -math.inf])
-        solver.add([x <= _number(high) for x, (_, high) in zip(inputs, pairs, strict=True) if high != math.inf])
-        where = "on " + " × ".join(f"[{low}, {high}]" for low, high in pairs)
+        domain = [(pair,) for pair in pairs]
+    if domain is not None:
+        solver.add([_within(x, intervals) for x, intervals in zip(inputs, domain, strict=True)])
+        where = "on " + _domain_text(domain)
     solver.add(z3.Or([a != b for a, b in zip(_encode(left, inputs), _encode(right, inputs), strict=True)]))
     claim, answer = f"the network equals {name} {where}", solver.check()
     if answer != z3.sat:
@@ -106,20 +112,23 @@ def find_network(
     points: Iterable[Sequence],
     *,
     excluding: Sequence[Network] = (),
+    bias: bool = False,
     timeout: float = 60.0,
 ) -> Network | None:
-    """Find a bias-free network with one hidden layer that fits finitely many points, or prove there is none.
+    """Find a network with one hidden layer that fits finitely many points, or prove that there is none.
 
     ``None`` is a proof: no choice of real weights makes ``units`` hidden units equal the function at these
     points, so none makes them equal everywhere. Scaling a unit by c > 0 and its outgoing weight by 1/c changes
     nothing, so outgoing weights may be taken as +1, 0 or -1, and z3 decides the rest (linear arithmetic).
 
     Args:
-        points: inputs at which the network must equal the function; rational numbers.
-        excluding: bias-free networks of that shape that do not count, at any scale and in any order of units.
+        points: inputs at which the network must equal the function, which has one value; rational numbers.
+        excluding: networks of that shape that do not count, at any scale and in any order of units.
+        bias: whether it may have biases.
 
     Raises:
-        ValueError: a network to be excluded that has another shape or biases; points of another arity.
+        ValueError: a function of several values; points of another arity; a network to be excluded that has another
+            shape, or biases where there may be none.
         TimeoutError: undecided after ``timeout`` seconds for one choice of outgoing signs.
 
     >>> from mathcircuits import FUNCTIONS
@@ -129,32 +138,46 @@ def find_network(
     [[Fraction(1, 1), Fraction(1, 1)]]
     """
     wanted = {point: function(*point) for point in (tuple(map(Fraction, p)) for p in points)}
-    excluding = [_signed_rows(network, (function.arity, units, 1)) for network in excluding]
+    if function.widths[-1] != 1:
+        raise ValueError(f"{function.name} of {function.widths[-1]} values was given; wanted a function of one value")
+    excluding = [_signed_rows(network, (function.arity, units, 1), bias) for network in excluding]
     for signs in itertools.combinations_with_replacement((1, 0, -1), units):
-        solver = _solver(timeout)
-        w = [[z3.Real(f"w{j}_{i}") for i in range(function.arity)] for j in range(units)]
+        solver, one = _solver(timeout), (Fraction(1),) * bias  # an input that is always 1 is what a bias multiplies
+        w = [[z3.Real(f"w{j}_{i}") for i in range(function.arity + bias)] for j in range(units)]
+        constant = z3.Real("b") if bias else z3.RealVal(0)
         for point, y in wanted.items():
-            z = [z3.Sum([_number(x) * v for x, v in zip(point, row, strict=True)]) for row in w]
-            value = z3.Sum([s * _relu(v) for s, v in zip(signs, z, strict=True)] + [z3.RealVal(0)])
+            z = [z3.Sum([_number(x) * v for x, v in zip(point + one, row, strict=True)]) for row in w]
+            value = z3.Sum([s * _relu(v) for s, v in zip(signs, z, strict=True)] + [constant])
             solver.add(value == _number(y))
-        for order in itertools.chain.from_iterable(map(itertools.permutations, excluding)):
-            if tuple(sign for sign, _ in order) == signs:
-                numbers = [_number(c) for _, row in order for c in row]
-                solver.add(z3.Or([v != c for v, c in zip(itertools.chain(*w), numbers, strict=True)]))
+        for units_of_it, end in excluding:
+            for order in itertools.permutations(units_of_it):
+                if tuple(sign for sign, _ in order) == signs:
+                    numbers = [_number(c) for _, row in order for c in row] + [_number(end)]
+                    variables = [*itertools.chain(*w), constant]
+                    solver.add(z3.Or([v != c for v, c in zip(variables, numbers, strict=True)]))
         answer = solver.check()
         if answer == z3.unknown:
             raise TimeoutError(f"outgoing weights {signs} are undecided after {timeout} s")
         if answer == z3.sat:
-            return Network([[_values(solver.model(), row) for row in w], [signs]])
+            rows = np.array([_values(solver.model(), row) for row in w])
+            biases = [rows[:, -1], _values(solver.model(), [constant])] if bias else None
+            return Network([rows[:, : function.arity], [signs]], biases)
     return None
 
 
-def _signed_rows(network: Network, widths: tuple[int, ...]) -> list[tuple[int, np.ndarray]]:
-    """For each hidden unit the sign of its outgoing weight, and the incoming weights that have taken up its size."""
-    if network.widths != widths or not network.bias_free:
-        raise ValueError(f"a network of widths {network.widths} was to be excluded; wanted {widths} and no biases")
-    hidden, (output,) = network.to_exact().weights
-    return [((a > 0) - (a < 0), abs(a) * row) for a, row in zip(output, hidden, strict=True)]
+def _signed_rows(
+    network: Network, widths: tuple[int, ...], bias: bool
+) -> tuple[list[tuple[int, np.ndarray]], Fraction]:
+    """For each hidden unit the sign of its outgoing weight, and the incoming weights that have taken up its size.
+
+    With biases, the unit's is the last of the row. And the bias of the output.
+    """
+    if network.widths != widths or not (bias or network.bias_free):
+        wanted = f"{widths}" if bias else f"{widths} and no biases"
+        raise ValueError(f"a network of widths {network.widths} was to be excluded; wanted {wanted}")
+    (hidden, (output,)), (biases, (end,)) = network.to_exact().weights, network.to_exact().biases
+    rows = np.column_stack([hidden, biases]) if bias else hidden
+    return [((a > 0) - (a < 0), abs(a) * row) for a, row in zip(output, rows, strict=True)], end
 
 
 def _solver(timeout: float) -> z3.Solver:
@@ -171,6 +194,12 @@ def _relu(z):
     return z3.If(z > 0, z, z3.RealVal(0))
 
 
+def _within(x, intervals: Set) -> z3.BoolRef:
+    above = [x >= _number(low) if low > -math.inf else True for low, _ in intervals]
+    below = [x <= _number(high) if high < math.inf else True for _, high in intervals]
+    return z3.Or([z3.And(ends) for ends in zip(above, below, strict=True)])
+
+
 def _number(value) -> z3.RatNumRef:
     value = Fraction(value)
     return z3.Q(value.numerator, value.denominator)
@@ -179,7 +208,8 @@ def _number(value) -> z3.RatNumRef:
 def _encode(side: Network | Function, inputs: list) -> list:
     """The outputs of a network or function as z3 terms of the inputs."""
     if isinstance(side, Function):
-        return [side.definition(Z3_OPERATIONS, *inputs)]
+        value = side.definition(Z3_OPERATIONS, *inputs)
+        return list(value) if isinstance(value, tuple) else [value]
     values = inputs
     for k, (w, b) in enumerate(zip(side.weights, side.biases, strict=True)):
         values = [
@@ -189,6 +219,16 @@ def _encode(side: Network | Function, inputs: list) -> list:
         if k < len(side.weights) - 1:
             values = [_relu(v) for v in values]
     return values
+
+
+def _domain_text(domain: Sequence[Set]) -> str:
+    """The sets as a product: {0, 1} × [-1, 1]; more than two that are equal as a power: {0, 1}^5."""
+    sets = []
+    for intervals in domain:
+        numbers = ", ".join(str(low) for low, high in intervals if low == high)
+        parts = [f"[{low}, {high}]" for low, high in intervals if low < high]
+        sets.append(" ∪ ".join(parts + [f"{{{numbers}}}"] * bool(numbers)))
+    return f"{sets[0]}^{len(sets)}" if len(sets) > 2 and len(set(sets)) == 1 else " × ".join(sets)
 
 
 def _text(value: Fraction | tuple[Fraction, ...]) -> str:

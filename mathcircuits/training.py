@@ -141,7 +141,7 @@ def train(
 
     Args:
         seeds: of the initial weights, one network each.
-        widths: (inputs, hidden units of each layer..., 1); left out, those of ``function.widths``.
+        widths: (inputs, hidden units of each layer..., outputs); left out, those of ``function.widths``.
         optimizer: "sgd", "adam", "adamw", or a callable that makes a torch optimizer from
             ``(parameters, lr=..., weight_decay=...)`` and treats every entry alone.
         init: "pytorch", or a callable like ``pytorch_init``: (seed, widths, bias) -> (weights, biases).
@@ -170,7 +170,7 @@ def train(
     initial, depth = [p.clone() for p in parameters], len(widths) - 1
     trained = parameters if bias else parameters[:depth]
     torch_optimizer = OPTIMIZERS.get(optimizer, optimizer)(trained, lr=lr, weight_decay=weight_decay)
-    by_sector = depth == 2 and widths[0] <= 2 and not bias
+    by_sector = depth == 2 and widths[0] <= 2 and widths[-1] == 1 and not bias
     groups = _groups(len(parameters[0]), 8 * widths[1] ** 2 if by_sector else batch_size * sum(widths[1:]))
 
     batches = np.random.default_rng(batch_seed)
@@ -206,8 +206,9 @@ def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimiz
         raise ValueError("an empty list of seeds was given; wanted at least one")
     if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**63:
         raise ValueError("a seed was given twice, is negative or is too large; wanted distinct integers below 2**63")
-    if len(widths) < 2 or min(widths) < 1 or widths[0] != function.arity or widths[-1] != 1:
-        raise ValueError(f"widths {widths} were given; {function.name} wants ({function.arity}, ..., 1)")
+    ends = function.arity, function.widths[-1]
+    if len(widths) < 2 or min(widths) < 1 or (widths[0], widths[-1]) != ends:
+        raise ValueError(f"widths {widths} were given; {function.name} wants ({ends[0]}, ..., {ends[1]})")
     if steps < 1 or batch_size < 1:
         raise ValueError(f"{steps} steps of {batch_size} inputs were asked for; wanted at least one of each")
     if not (0 < lr < math.inf and 0 <= weight_decay < math.inf):
@@ -261,12 +262,17 @@ def _forward(parameters, x) -> list[torch.Tensor]:
 
 
 def _evaluate(function, parameters, x) -> np.ndarray:
-    """Return every seed's mean squared error on x, (inputs, batch)."""
-    y, losses = function(*x), []
+    """Return every seed's mean squared error on x, (inputs, batch), over all outputs."""
+    y, losses = _values(function(*x)), []
     for rows in _groups(len(parameters[0]), x.shape[1] * sum(p.shape[1] for p in parameters) // 2):
         output = _forward([p[rows] for p in parameters], x)[-1]
-        losses.append((output[:, 0] - y).square_().mean(1))
+        losses.append((output - y).square_().flatten(1).mean(1))
     return torch.cat(losses).double().nan_to_num(nan=math.inf, posinf=math.inf).cpu().numpy()
+
+
+def _values(y) -> torch.Tensor:
+    """Return the values of a function, (batch,) or a tuple of such, as (outputs, batch)."""
+    return torch.stack(y) if isinstance(y, tuple) else y[None]
 
 
 def _dead(parameters, x) -> np.ndarray:
@@ -285,7 +291,8 @@ def _backpropagation(x, y) -> Callable:
     over the batch that begin elsewhere are rounded in another order, and a seed would depend on its place.
     """
     fill = (0, -len(x) % 16)
-    scale = pad(torch.full_like(y, 2 / len(x)), fill)
+    y = _values(y)
+    scale = pad(torch.full_like(y, 2 / y.numel()), fill)
     x, y = pad(x.T, fill), pad(y, fill)
 
     def gradients(parameters) -> list[torch.Tensor]:

@@ -1,17 +1,24 @@
 """The library of circuits, held against matrices typed by hand, and functions against plain Python, sympy and torch."""
 
 import inspect
+import itertools
+import math
 import random
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import sympy
 import torch
+from plain import PLAIN
 
 from mathcircuits import FUNCTIONS, Function, Network, circuits, merge_layers
+from mathcircuits.functions import BITS
 
+HALF = Fraction(1, 2)
 RECONSTRUCT = [[[1], [-1]], [[1, -1]]]
+BESIDE_THIRD = [[1, 0, -1], [0, 1, -1], [-1, 0, 1], [0, -1, 1], [1, 0, 0], [-1, 0, 0]]
 MINIMUM = [[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]]
 
 BY_HAND = {
@@ -40,6 +47,62 @@ BY_HAND = {
         [[-1, 1, -1, 1, -1, 1], [-1, 1, -1, 0, 0, 0], [1, -1, 1, 0, 0, 0]],
         [[-1, 1, -1]],
     ],
+    "relu": [[[1]], [[1]]],
+    "leaky_relu": [[[1], [-1]], [[1, -HALF / 2]]],
+    "maximum": [[[-1, 1], [1, 0], [-1, 0]], [[1, 1, -1]]],
+    "distance": [[[1, -1], [-1, 1]], [[1, 1]]],
+    "absolute_sum": [[[1, 0], [-1, 0], [0, 1], [0, -1]], [[1, 1, 1, 1]]],
+    "absolute_maximum": [[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[HALF, HALF, HALF, HALF]]],
+    "positive_maximum": [[[1, 0], [0, 1]], [[1, 0], [-1, 1]], [[1, 1]]],
+    "clip": [[[1], [1]], [[1, -1]]],
+    "soft_threshold": [[[1], [-1]], [[1, -1]]],
+    "sort_two": [[[1, -1], [-1, 1], [1, 0], [-1, 0]], [[-1, 0, 1, -1], [0, 1, 1, -1]]],
+    "beside_third": [
+        BESIDE_THIRD,
+        [[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 1, -1]],
+    ],
+    "median_of_three": [
+        BESIDE_THIRD,
+        [[1, -1, 0, 0, 0, 0], [0, 0, 1, -1, 0, 0], [0, 0, 0, 0, 1, -1], [0, 0, 0, 0, -1, 1]],
+        [[-1, 1, 1, -1]],
+    ],
+    "sort_three": [
+        BESIDE_THIRD,
+        [
+            [1, -1, 0, 0, 0, 0],
+            [-1, 1, 0, 0, 0, 0],
+            [0, 0, 1, -1, 0, 0],
+            [0, 0, -1, 1, 0, 0],
+            [0, 0, 0, 0, 1, -1],
+            [0, 0, 0, 0, -1, 1],
+            [1, 0, 0, 0, 0, 0],
+            [0, 0, 1, 0, 0, 0],
+        ],
+        [[0, 0, 0, -1, 1, -1, -1, 0], [-1, 0, 1, 0, 1, -1, 0, 0], [0, 1, 0, 0, 1, -1, 0, 1]],
+    ],
+    "step": [[[1], [1]], [[1, -1]]],
+    "indicator": [[[1], [1], [1]], [[1, -2, 1]]],
+    "if_then_else": [[[2, 1, 0], [-2, 0, 1]], [[1, 1]]],
+    "logical_and": [[[1, 1]], [[1]]],
+    "logical_or": [[[-1, -1]], [[-1]]],
+    "logical_xor": [[[1, -1], [-1, 1]], [[1, 1]]],
+    "parity_of_three": [[[1, 1, 1], [1, 1, 1], [1, 1, 1]], [[1, -2, 2]]],
+    "majority": [[[1, 1, 1], [1, 1, 1]], [[1, -1]]],
+    "multiplexer": [[[1, 1, 0], [-1, 0, 1]], [[1, 1]]],
+    "full_adder": [[[1, 1, 1], [1, 1, 1], [1, 1, 1]], [[1, -2, 2], [0, 1, -1]]],
+}
+BIASES = {
+    "clip": [[0, -1], [0]],
+    "soft_threshold": [[-1, -1], [0]],
+    "step": [[1, 0], [0]],
+    "indicator": [[1, 0, -1], [0]],
+    "if_then_else": [[-1, 1], [-1]],
+    "logical_and": [[-1], [0]],
+    "logical_or": [[1], [1]],
+    "parity_of_three": [[0, -1, -2], [0]],
+    "majority": [[-1, -2], [0]],
+    "multiplexer": [[-1, 0], [0]],
+    "full_adder": [[0, -1, -2], [0, 0]],
 }
 NAMES = {
     "greaterness_detector": (("greaterness",),),
@@ -73,14 +136,16 @@ def rationals(seed, n):
 
 def test_every_circuit_of_the_library_is_typed_by_hand_here():
     made_here = inspect.getmembers(circuits, lambda f: inspect.isfunction(f) and f.__module__ == circuits.__name__)
-    assert {name for name, _ in made_here} == BY_HAND.keys() | {"linear", "minimum_of"}
+    by_number = {"minimum_of", "maximum_of", "levels_of", "parity_of", "ripple_carry_adder"}
+    assert {name for name, _ in made_here} == BY_HAND.keys() | by_number | {"linear", "assemble"}
 
 
 @pytest.mark.parametrize("name", BY_HAND)
 def test_circuit_is_the_one_typed_by_hand(name):
     circuit = getattr(circuits, name)()
     assert [w.tolist() for w in circuit.weights] == BY_HAND[name]
-    assert circuit.exact and circuit.bias_free
+    zeros = [[0] * len(w) for w in circuit.weights]
+    assert circuit.exact and [b.tolist() for b in circuit.biases] == BIASES.get(name, zeros)
 
 
 @pytest.mark.parametrize("name", BY_HAND)
@@ -127,19 +192,85 @@ def test_minimum_of_too_few(n):
         circuits.minimum_of(n)
 
 
+def test_maximum_of_several():
+    for n in range(2, 8):
+        circuit = circuits.maximum_of(n)
+        assert circuit.widths == TOURNAMENTS[n] and all(unit for layer in circuit.names for unit in layer)
+        for seed in range(20):
+            assert circuit(*rationals(seed, n)) == max(rationals(seed, n))
+    with pytest.raises(ValueError, match="wanted two or more"):
+        circuits.maximum_of(1)
+
+
+@pytest.mark.parametrize("n", range(1, 7))
+def test_circuits_of_n_bits(n):
+    levels, parity = circuits.levels_of(n), circuits.parity_of(n)
+    assert (levels.widths, parity.widths) == ((n, n, n), (n, n, 1))
+    assert n == 1 or {*parity.names[0]} == {"positiveness"}
+    for bits in itertools.product((0, 1), repeat=n):
+        level = levels(*bits) if n > 1 else (levels(*bits),)
+        assert level == tuple(max(sum(bits) - k, 0) for k in range(n))
+        assert parity(*bits) == bits.count(1) % 2
+
+
+@pytest.mark.parametrize("n", range(1, 5))
+def test_ripple_carry_adder_adds(n):
+    adder = circuits.ripple_carry_adder(n)
+    # By counting: adder k of n has k - 1 bits before it, 2 (n - k) after it and three units of its own.
+    assert adder.widths == (2 * n + 1, *(k - 1 + 3 + 2 * (n - k) for k in range(1, n + 1)), n + 1)
+    for a, b, carry in itertools.product(range(2**n), range(2**n), (0, 1)):
+        bits = [carry] + [number >> k & 1 for k in range(n) for number in (a, b)]
+        outputs = adder(*bits)
+        assert sum(int(bit) << k for k, bit in enumerate(outputs)) == a + b + carry and {*outputs} <= {0, 1}
+
+
+def test_sorting_is_compare_and_swap():
+    """Three comparators in a row sort three numbers, in three layers: the circuit does it in two."""
+    swap, wire = circuits.sort_two(), circuits.reconstructor_circuit()
+    network = (swap | wire) @ (wire | swap) @ (swap | wire)
+    assert network.widths == (3, 6, 6, 6, 3)
+    for seed in range(50):
+        assert network(*rationals(seed, 3)) == circuits.sort_three()(*rationals(seed, 3))
+
+
+def test_assembled_networks_are_their_definitions():
+    def definition(m, x1, x2, x3):
+        return 1 - m.maximum(m.abs(x1 - 2 * x2), Fraction(1, 3) * x3 + 1) - m.minimum(x1, m.minimum(-x2, x3 - 1))
+
+    network = circuits.assemble(definition, 3)
+    for seed in range(50):
+        a, b, c = rationals(seed, 3)
+        assert network(a, b, c) == 1 - max(abs(a - 2 * b), c / 3 + 1) - min(a, -b, c - 1)
+    assert {unit for layer in network.names for unit in layer} == {"positiveness", "negativeness", "greaterness"}
+    assert circuits.assemble(FUNCTIONS["minimum"].definition, 2) == circuits.minimum()
+    assert circuits.assemble(lambda m, x: 2 * x + 1, 1) == Network([[[2]]], [[1]])
+
+
 # The functions that the circuits compute
 
-PLAIN = {
-    "identity": lambda x: x,
-    "negative_identity": lambda x: -x,
-    "absolute_value": abs,
-    "addition": lambda x1, x2: x1 + x2,
-    "subtraction": lambda x1, x2: x1 - x2,
-    "minimum": min,
-    "minimum_of_three": min,
-    "minimum_of_four": min,
+SYMPY = {
+    r"\min": "Min",
+    r"\max": "Max",
+    r"\land": "&",
+    r"\lor": "|",
+    r"\oplus": "^",
+    r"\geq": ">=",
+    " = ": "==",
+    "x_": "x",
 }
-SYMPY = {r"\min": "Min", "|x|": "Abs(x)", "x_": "x"}
+# Their formulas are words, and are read by people.
+WORDS = {"median_of_three", "sort_two", "sort_three", "full_adder", "if_then_else", "multiplexer", "indicator"}
+REAL = [name for name, f in FUNCTIONS.items() if f.domain is None]
+
+
+def inputs_of(name, seed):
+    """Rational numbers of the function's domain."""
+    f, generator = FUNCTIONS[name], random.Random(seed)
+    if f.domain is None:
+        return rationals(seed, f.arity)
+    chosen = [generator.choice(intervals) for intervals in f.domain]
+    ends = [(max(low, -9), min(high, 9)) for low, high in chosen]
+    return [low + (high - low) * Fraction(generator.randint(0, 12), 12) for low, high in ends]
 
 
 def test_every_function_is_tested():
@@ -150,25 +281,36 @@ def test_every_function_is_tested():
 @pytest.mark.parametrize("name", PLAIN)
 def test_function_in_all_its_evaluations(name):
     f = FUNCTIONS[name]
+    one = f.widths[-1] == 1
     for seed in range(20):
-        x = rationals(seed, f.arity)
-        assert f(*x) == PLAIN[name](*x) and type(f(*x)) is Fraction
-        assert f(*map(float, x)) == PLAIN[name](*map(float, x)) and type(f(*map(float, x))) is np.float64
+        x = inputs_of(name, seed)
+        exact, rounded = f(*x), f(*map(float, x))
+        assert exact == PLAIN[name](*x) and rounded == PLAIN[name](*map(float, x))
+        assert {type(v) for v in ([exact] if one else exact)} == {Fraction}
+        assert {type(v) for v in ([rounded] if one else rounded)} == {np.float64}
     batch = f.sample(np.random.default_rng(0), 50)
-    wanted = [PLAIN[name](*row) for row in batch.tolist()]
-    assert f(*batch.T).tolist() == f(*torch.from_numpy(batch).T).tolist() == wanted
+    wanted = np.array([PLAIN[name](*row) for row in batch.tolist()]).T.tolist()
+    by_numpy, by_torch = f(*batch.T), f(*torch.from_numpy(batch).T)
+    assert {v.dtype for v in ([by_torch] if one else by_torch)} == {torch.float64}
+    if one:
+        by_numpy, by_torch = [by_numpy], [by_torch]
+        wanted = [wanted]
+    assert [v.tolist() for v in by_numpy] == [v.tolist() for v in by_torch] == wanted
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", [name for name in PLAIN if name not in WORDS])
 def test_formula_read_by_sympy_is_the_function(name):
     f, formula = FUNCTIONS[name], FUNCTIONS[name].formula
     for tex, plain in SYMPY.items():
         formula = formula.replace(tex, plain)
+    formula = re.sub(r"\|(\w[^|&]*)\|", r"Abs(\1)", formula).strip("[]")
     symbols = sympy.symbols("x" if f.arity == 1 else f"x1:{f.arity + 1}", seq=True)
+    logic = bool(re.search(r"land|lor|oplus", f.formula))
     for seed in range(10):
-        x = rationals(seed, f.arity)
-        values = {symbol: sympy.Rational(v.numerator, v.denominator) for symbol, v in zip(symbols, x, strict=True)}
-        assert sympy.sympify(formula).subs(values) == sympy.Rational(*f(*x).as_integer_ratio())
+        x = inputs_of(name, seed)
+        rational = [bool(v) if logic else sympy.Rational(*v.as_integer_ratio()) for v in x]
+        value = sympy.sympify(formula, convert_xor=False).subs(dict(zip(symbols, rational, strict=True)))
+        assert (int(bool(value)) if value in (True, False) else value) == sympy.Rational(*f(*x).as_integer_ratio())
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -176,16 +318,19 @@ def test_circuit_has_the_widths_of_its_function_and_computes_it(name):
     circuit, f = getattr(circuits, name)(), FUNCTIONS[name]
     assert circuit.widths == f.widths and circuit.arity == f.arity
     for seed in range(20):
-        x = rationals(seed, f.arity)
+        x = inputs_of(name, seed)
         assert circuit(*x) == PLAIN[name](*x)
 
 
-def test_gradient_of_circuit_is_gradient_of_function():
-    for name, f in FUNCTIONS.items():
-        x = torch.from_numpy(f.sample(np.random.default_rng(1), 20)).requires_grad_()
-        module = getattr(circuits, name)().to_torch()
-        (ours,) = torch.autograd.grad(module(x).sum(), x)
-        (theirs,) = torch.autograd.grad(f(*x.T).sum(), x)
+@pytest.mark.parametrize("name", REAL)
+def test_gradient_of_circuit_is_gradient_of_function(name):
+    f = FUNCTIONS[name]
+    x = torch.from_numpy(f.sample(np.random.default_rng(1), 20)).requires_grad_()
+    outputs = getattr(circuits, name)().to_torch()(x).T
+    values = f(*x.T) if f.widths[-1] > 1 else [f(*x.T)]
+    for output, value in zip(outputs, values, strict=True):
+        (ours,) = torch.autograd.grad(output.sum(), x, retain_graph=True)
+        (theirs,) = torch.autograd.grad(value.sum(), x, retain_graph=True)
         assert torch.equal(ours, theirs)
 
 
@@ -198,6 +343,35 @@ def test_samples_are_uniform_on_their_interval():
     x = f.sample(np.random.default_rng(0), 10_000)
     assert x.shape == (10_000, 2) and x.min() >= 1 and x.max() <= 3
     assert abs(x.mean(axis=0) - 2).max() < 0.03 and abs(x.var(axis=0) - 1 / 3).max() < 0.02
+
+
+def test_samples_and_grid_lie_in_the_domain():
+    gap = ((-math.inf, -1), (0, math.inf))
+    domain = (BITS, gap, ((2, 5),), ((7, 7),))
+    f = Function("somewhere", 4, "x_1", lambda m, x1, *others: x1, (4, 2, 1), low=-3, high=4, domain=domain)
+    x = f.sample(np.random.default_rng(0), 30_000)
+    assert x.shape == (30_000, 4)
+    assert {*x[:, 0].tolist()} == {0, 1} and abs(x[:, 0].mean() - 1 / 2) < 0.02
+    left, right = x[x[:, 1] < 0, 1], x[x[:, 1] >= 0, 1]
+    assert -3 <= left.min() < left.max() <= -1 and 0 <= right.min() < right.max() <= 4
+    assert abs(len(left) - 15_000) < 300 and abs(left.mean() + 2) < 0.02 and abs(right.mean() - 2) < 0.05
+    assert 2 <= x[:, 2].min() and 3.99 < x[:, 2].max() <= 4 and (x[:, 3] == 7).all()
+    correlation = np.corrcoef(x[:, :3].T)
+    assert abs(correlation - np.eye(3)).max() < 0.03
+    grid = f.grid(4**4)
+    assert [{*column.tolist()} for column in grid.T] == [
+        {0, 1},
+        {-2.75, -2.25, -1.75, -1.25, 0.5, 1.5, 2.5, 3.5},
+        {2.25, 2.75, 3.25, 3.75},
+        {7},
+    ]
+    assert len(grid) == len(np.unique(grid, axis=0)) == 2 * 8 * 4
+
+
+@pytest.mark.parametrize("domain", [(), (BITS,), (BITS,) * 3, (BITS, ()), (BITS, ((2, 5),)), (BITS, ((1, 0),))])
+def test_domain_that_does_not_fit(domain):
+    with pytest.raises(ValueError, match=r"of product was given; wanted 2 sets of intervals that reach into \[-1, 1\]"):
+        Function("product", 2, "", lambda m, x1, x2: x1, (2, 1), low=-1, high=1, domain=domain)
 
 
 def test_wrong_number_of_inputs():

@@ -136,6 +136,18 @@ def test_sum_difference_and_multiples(outputs):
     assert plain(HALF * f, *x) == tuple(a / 2 for a in u)
 
 
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_same_inputs_and_numbers(outputs):
+    f, g = fractions(1, (2, 3, outputs)), fractions(2, (2, 2, 2, 1))
+    x = point(3, 2)
+    u, v = plain(f, *x), plain(g, *x)
+    assert plain(f & g, *x) == u + v and (f & g).widths[-1] == outputs + 1
+    assert plain(f + HALF, *x) == plain(HALF + f, *x) == tuple(a + HALF for a in u)
+    assert plain(f - HALF, *x) == tuple(a - HALF for a in u)
+    assert plain(HALF - f, *x) == tuple(HALF - a for a in u)
+    assert (f + HALF).weights[0].tolist() == f.weights[0].tolist() and (f + 1).exact and not (f + 0.5).exact
+
+
 def test_names_go_through_the_algebra():
     assert (RELU @ IDENTITY).names == (("up", "down"), ("positiveness",))
     assert (RELU + 2 * IDENTITY).names == (RELU | -IDENTITY).names == (("positiveness", "up", "down"),)
@@ -288,8 +300,13 @@ def test_bad_inputs(inputs, sentence):
         (lambda: RELU.with_weight(0, 0, 0, np.inf), ValueError, "matrix 1 holds inf"),
         (lambda: RELU @ 2, TypeError, "unsupported operand"),
         (lambda: RELU | 2, TypeError, "unsupported operand"),
-        (lambda: RELU + 2, TypeError, "unsupported operand"),
-        (lambda: RELU - 2, TypeError, "unsupported operand"),
+        (lambda: RELU & 2, TypeError, "unsupported operand"),
+        (lambda: RELU & MINIMUM, ValueError, r"\(1, 1, 1\) and \(2, 3, 1\) were given; wanted as many inputs"),
+        (lambda: RELU + "2", TypeError, "unsupported operand"),
+        (lambda: "2" + RELU, TypeError, "can only concatenate"),
+        (lambda: RELU - "2", TypeError, "unsupported operand"),
+        (lambda: "2" - RELU, TypeError, "unsupported operand"),
+        (lambda: RELU + np.nan, ValueError, "bias 2 holds nan"),
         (lambda: "2" * RELU, TypeError, "can't multiply"),
     ],
 )

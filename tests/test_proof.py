@@ -4,50 +4,103 @@ The second procedure does not use z3. It cuts the space of inputs into simplicia
 are both linear, in exact arithmetic; two linear maps are equal on a cone if they are equal on its generators.
 """
 
+import inspect
 import itertools
 import math
 import re
 from collections import Counter
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
 
 import numpy as np
 import pytest
 import torch
+from plain import PLAIN
 from scipy.optimize import linprog
 
-from mathcircuits import FUNCTIONS, Network, canonical, circuits, find_network, prove_equal, snap
+from mathcircuits import FUNCTIONS, Function, Network, canonical, circuits, find_network, prove_equal, snap
+from mathcircuits.functions import BITS
 
 HALF = Fraction(1, 2)
 
 
-def minimum_kinks(*x):
-    return [a - b for a, b in itertools.combinations(x, 2)]
+def gates(m, carry, *bits):
+    """The sum of two numbers of several bits, by the gates of full adders."""
+    sums = []
+    for a, b in zip(bits[::2], bits[1::2], strict=True):
+        s, carry = FUNCTIONS["full_adder"].definition(m, carry, a, b)
+        sums.append(s)
+    return (*sums, carry)
 
 
-# Each function in plain Python, and terms that change sign wherever it bends.
-PLAIN = {
-    "identity": (lambda x: x, lambda x: []),
-    "negative_identity": (lambda x: -x, lambda x: []),
-    "absolute_value": (abs, lambda x: [x]),
-    "addition": (lambda x1, x2: x1 + x2, lambda x1, x2: []),
-    "subtraction": (lambda x1, x2: x1 - x2, lambda x1, x2: []),
-    "minimum": (min, minimum_kinks),
-    "minimum_of_three": (min, minimum_kinks),
-    "minimum_of_four": (min, minimum_kinks),
+def added(carry, *bits):
+    total = carry + sum(2**k * (a + b) for k, (a, b) in enumerate(zip(bits[::2], bits[1::2], strict=True)))
+    return tuple(int(total) >> k & 1 for k in range(len(bits) // 2 + 1))
+
+
+def beside_third(m, x1, x2, x3):
+    return tuple(m.maximum(d, 0 * d) for d in (x1 - x3, x2 - x3, x3 - x1, x3 - x2)) + (x1,)
+
+
+def bend(m, x1, x2):
+    return 1 - m.maximum(m.abs(x1 + 1), 2 * x2) + m.minimum(x1, x2)
+
+
+# Parts, and circuits of n inputs, are proved as functions of their own.
+OWN = [
+    Function("maximum_of_three", 3, "", lambda m, *x: reduce(m.maximum, x), (3, 5, 3, 1)),
+    Function(
+        "parity_of_four", 4, "", lambda m, *x: reduce(lambda a, b: m.abs(a - b), x), (4, 4, 1), domain=(BITS,) * 4
+    ),
+    Function("adder", 5, "", gates, (5, 5, 4, 3), domain=(BITS,) * 5),
+    Function(
+        "levels",
+        3,
+        "",
+        lambda m, *x: tuple(m.maximum(sum(x) - k, 0 * x[0]) for k in range(3)),
+        (3, 3, 3),
+        domain=(BITS,) * 3,
+    ),
+    Function("beside_third", 3, "", beside_third, (3, 6, 5)),
+    Function("bend", 2, "", bend, (2, 8, 3, 1)),
+]
+TRUTH = FUNCTIONS | {f.name: f for f in OWN}
+VALUE = PLAIN | {
+    "maximum_of_three": max,
+    "parity_of_four": lambda *x: sum(x) % 2,
+    "adder": added,
+    "levels": lambda *x: tuple(max(sum(x) - k, 0) for k in range(3)),
+    "beside_third": lambda a, b, c: (max(a - c, 0), max(b - c, 0), max(c - a, 0), max(c - b, 0), a),
+    "bend": lambda a, b: 1 - max(a + 1, -a - 1, 2 * b) + min(a, b),
 }
-DERIVED = {name: (getattr(circuits, name)(), name) for name in PLAIN} | {
+DERIVED = {name: (getattr(circuits, name)(), name) for name in FUNCTIONS} | {
     "minimum_mirror": (circuits.minimum_mirror(), "minimum"),
     "minimum_two_layers": (circuits.minimum_two_layers(), "minimum"),
     "tournament of three": (circuits.minimum_of(3), "minimum_of_three"),
+    "maximum_of": (circuits.maximum_of(3), "maximum_of_three"),
+    "parity_of": (circuits.parity_of(4), "parity_of_four"),
+    "levels_of": (circuits.levels_of(3), "levels"),
+    "ripple_carry_adder": (circuits.ripple_carry_adder(2), "adder"),
+    "beside_third": (circuits.beside_third(), "beside_third"),
 }
-# The positiveness of a minimum, relu(relu(z) - c relu(-z) - ...), is zero wherever z < 0, for each c >= 0. So this
-# one weight, -c, may be any number that is not positive: (matrix, row, column).
+# The weights that do nothing, as (matrix, row, column): each may be any number up to the one given. Where what it
+# multiplies is not zero, its unit is off, and stays off. Two reasons occur. It reads one half of a reconstructor, or q1
+# beside p1: where that half is on, the other is off, and the unit has nothing else to be on for, as in relu(relu(z) -
+# c relu(-z) - ...). Or its unit reads a bit, and where that is 1, it is off already.
 FREE = {
-    "minimum_two_layers": (1, 0, 2),
-    "minimum_of_three": (1, 2, 2),
-    "minimum_of_four": (1, 1, 2),
-    "tournament of three": (1, 1, 2),
+    "minimum_two_layers": {(1, 0, 2): 0},
+    "minimum_of_three": {(1, 2, 2): 0},
+    "minimum_of_four": {(1, 1, 2): 0},
+    "tournament of three": {(1, 1, 2): 0},
+    "maximum_of": {(1, 1, 2): 0},
+    "median_of_three": {(1, 0, 2): 0, (1, 1, 0): 0, (1, 2, 5): 0, (1, 3, 4): 0},
+    "sort_three": dict.fromkeys(
+        [(1, 0, 2), (1, 1, 3), (1, 2, 0), (1, 3, 1), (1, 4, 5), (1, 5, 4), (1, 6, 2), (1, 7, 0)], 0
+    ),
+    "if_then_else": {(0, 1, 0): -2},
+    "logical_or": {(0, 0, 0): -1, (0, 0, 1): -1},
+    "logical_xor": {(0, 0, 1): -1, (0, 1, 0): -1},
+    "multiplexer": {(0, 1, 0): -1},
 }
 
 
@@ -82,23 +135,71 @@ def orthants(n):
         yield [(1,) + (0,) * n] + [(0, *(s * (i == j) for j in range(n))) for i, s in enumerate(signs)]
 
 
-def really_equal(network, name, cones=None):
-    value, kinks = PLAIN[name]
+def cones_of(name):
+    """The domain of a function, cut into simplicial cones; a bounded interval goes with others into boxes."""
+    f = TRUTH[name]
+    if f.domain is None:
+        return [*orthants(f.arity)]
+    assert all(low == high for i in f.domain for low, high in i) or name in CONES
+    return CONES.get(name) or [[(1, *p)] for p in itertools.product(*([low for low, _ in i] for i in f.domain))]
 
+
+CONES = {
+    "step": [[(1, -1), (0, -1)], [(1, 0), (0, 1)]],
+    "indicator": [[(1, -1), (0, -1)], [(1, 0)], [(1, 1), (0, 1)]],
+    "if_then_else": [[(1, s, -1, -1), (1, s, t, -t), (1, s, 1, 1)] for s in (0, 1) for t in (1, -1)],
+}
+
+
+def kinks(name, one, *x):
+    """Terms that change sign wherever the function bends; more than that do no harm."""
+    pairs = [*itertools.combinations(x, 2)]
+    if TRUTH[name].arity == 1:
+        return [x[0], x[0] - one, x[0] + one]
+    if name in ("absolute_sum", "absolute_maximum", "positive_maximum"):
+        return [*x, *(a - b for a, b in pairs), *(a + b for a, b in pairs)]
+    if name == "bend":
+        return [x[0] + one, x[0] + one - 2 * x[1], x[0] + one + 2 * x[1], x[0] - x[1]]
+    return [a - b for a, b in pairs]
+
+
+def value_at(name, one, *x):
+    """The value in homogeneous coordinates: where the first is 0, the slope in that direction, far out."""
+    points = [[Fraction(v) / one for v in x]] if one else [[Fraction(k * v) for v in x] for k in (1000, 2000)]
+    values = [v if isinstance(v, tuple) else (v,) for v in (VALUE[name](*p) for p in points)]
+    return [v * one for v in values[0]] if one else [(b - a) / 1000 for a, b in zip(*values, strict=True)]
+
+
+def really_equal(network, name, cones=None):
     @cache
     def signs(point):
         *hidden, _ = sums(network, point[1:], point[0])
-        return [*itertools.chain(*hidden), *kinks(*point[1:])]
+        return [*itertools.chain(*hidden), *kinks(name, *point)]
 
-    pieces = itertools.chain.from_iterable(cut(signs, cone) for cone in cones or orthants(network.arity))
-    return all(sums(network, g[1:], g[0])[-1] == [value(*g[1:])] for cone in pieces for g in cone)
+    pieces = itertools.chain.from_iterable(cut(signs, cone) for cone in cones or cones_of(name))
+    return all(sums(network, g[1:], g[0])[-1] == value_at(name, *g) for cone in pieces for g in cone)
+
+
+def unit_is_unchanged(network, changed, layer, unit, name):
+    """True if this hidden unit has the same value in both networks, on all of the domain."""
+
+    @cache
+    def signs(point):
+        return [*itertools.chain(*(v for n in (network, changed) for v in sums(n, point[1:], point[0])[: layer + 1]))]
+
+    pieces = itertools.chain.from_iterable(cut(signs, cone) for cone in cones_of(name))
+    return all(
+        len({max(0, sums(n, g[1:], g[0])[layer][unit]) for n in (network, changed)}) == 1
+        for cone in pieces
+        for g in cone
+    )
 
 
 @pytest.mark.parametrize(("name", "count"), [("absolute_value", 2), ("minimum", 4), ("minimum_of_four", 33)])
 def test_second_procedure_finds_the_known_number_of_regions(name, count):
     network = circuits.__dict__[name]()
     signs = cache(lambda point: list(itertools.chain(*sums(network, point[1:], point[0])[:-1])))
-    pieces = itertools.chain.from_iterable(cut(signs, cone) for cone in orthants(network.arity))
+    pieces = itertools.chain.from_iterable(cut(signs, cone) for cone in cones_of(name))
     assert len({tuple(sum(c) > 0 for c in zip(*map(signs, cone), strict=True)) for cone in pieces}) == count
 
 
@@ -121,17 +222,38 @@ def changes(network):
                     yield kind, (k, *where), new, change(k, *where, new)
 
 
-def is_checked_counterexample(proof, network, name):
-    """True if plain exact evaluation gives the two unequal values that the proof states."""
-    here, there = sums(network, proof.counterexample)[-1][0], PLAIN[name][0](*proof.counterexample)
-    return here != there and (here, there) == (proof.left, proof.right)
+def is_checked_counterexample(proof, network, name, within=None):
+    """True if the point is in the domain, and plain exact evaluation gives the two unequal values that are stated."""
+    here, there = sums(network, proof.counterexample)[-1], VALUE[name](*proof.counterexample)
+    here = here[0] if len(here) == 1 else tuple(here)
+    domain = within or TRUTH[name].domain or [((-math.inf, math.inf),)] * network.arity
+    inside = all(
+        any(low <= x <= high for low, high in intervals)
+        for x, intervals in zip(proof.counterexample, domain, strict=True)
+    )
+    return inside and here != there and (here, there) == (proof.left, proof.right)
+
+
+def test_every_circuit_of_the_library_is_derived_here():
+    made_here = inspect.getmembers(circuits, lambda f: inspect.isfunction(f) and f.__module__ == circuits.__name__)
+    parts = {name for name, _ in made_here if name.endswith(("_detector", "_reconstructor", "reconstructor_circuit"))}
+    assert {name for name, _ in made_here} - parts - DERIVED.keys() == {"linear", "minimum_of", "assemble"}
+
+
+def test_assembled_network_is_proved():
+    network = circuits.assemble(bend, 2)
+    assert prove_equal(network, TRUTH["bend"]) and really_equal(network, "bend")
+    changed = network.with_weight(0, 0, 0, 2)
+    proof = prove_equal(changed, TRUTH["bend"])
+    assert not proof and not really_equal(changed, "bend") and is_checked_counterexample(proof, changed, "bend")
 
 
 @pytest.mark.parametrize("label", DERIVED)
 def test_derived_circuit_is_proved(label):
     network, name = DERIVED[label]
-    proof = prove_equal(network, FUNCTIONS[name])
-    assert proof and str(proof) == f"proved: the network equals {name} for all real inputs"
+    proof = prove_equal(network, TRUTH[name])
+    where = "for all real inputs" if TRUTH[name].domain is None else "on "
+    assert proof and str(proof).startswith(f"proved: the network equals {name} {where}")
     assert really_equal(network, name)
 
 
@@ -139,17 +261,24 @@ def test_every_changed_weight_is_refuted(capsys):
     count, equal = Counter(), set()
     for label, (network, name) in DERIVED.items():
         for kind, where, new, changed in changes(network):
-            proof = prove_equal(changed, FUNCTIONS[name])
+            proof = prove_equal(changed, TRUTH[name])
             assert bool(proof) == really_equal(changed, name), (label, kind, where, new)
             if proof:
                 equal.add((label, kind, where, new))
+                assert unit_is_unchanged(network, changed, *where[:2], name), (label, kind, where, new)
             else:
                 assert is_checked_counterexample(proof, changed, name), (label, kind, where, new)
                 count[kind] += 1
-    # What is left are the changes that change no function: to 0, -1/2, -3/2 and -2 in place of -1.
-    assert equal == {(k, "weights", w, new) for k, w in FREE.items() for new in (0, -HALF, -3 * HALF, -2)}
+    # What is left are the changes that change no function, and not even the unit that they are made to.
+    assert equal == {
+        (label, kind, where, new)
+        for label in FREE
+        for kind, where, new, _ in changes(DERIVED[label][0])
+        if kind == "weights" and new <= FREE[label].get(where, -math.inf)
+    }
     arrays = [a for network, _ in DERIVED.values() for a in network.weights + network.biases]
-    assert count.total() + len(equal) == sum(5 if value else 4 for a in arrays for value in a.flat)
+    tried = sum(len({v + 1, v - 1, v + HALF, v - HALF, 0, -v} - {v}) for a in arrays for v in a.flat)
+    assert count.total() + len(equal) == tried
     with capsys.disabled():
         print(
             f"\n{count['weights'] + len(equal)} changed weights: {count['weights']} refuted, each with a checked "
@@ -158,12 +287,12 @@ def test_every_changed_weight_is_refuted(capsys):
         )
 
 
-@pytest.mark.parametrize("label", FREE)
-def test_free_weight_may_be_anything_not_positive(label):
-    network, name = DERIVED[label]
-    for value, free in [(-1000, True), (-HALF, True), (0, True), (Fraction(1, 1000), False), (1, False)]:
-        changed = network.with_weight(*FREE[label], value)
-        assert bool(prove_equal(changed, FUNCTIONS[name])) == really_equal(changed, name) == free
+@pytest.mark.parametrize(("label", "where"), [(label, where) for label in FREE for where in FREE[label]])
+def test_free_weight_may_be_anything_up_to_its_bound(label, where):
+    (network, name), bound = DERIVED[label], FREE[label][where]
+    for more, free in [(-1000, True), (-HALF, True), (0, True), (Fraction(1, 1000), False), (1, False)]:
+        changed = network.with_weight(*where, bound + more)
+        assert bool(prove_equal(changed, TRUTH[name])) == really_equal(changed, name) == free
 
 
 @pytest.mark.parametrize("label", ["absolute_value", "minimum", "minimum_of_four"])
@@ -173,7 +302,7 @@ def test_one_weight_off_by_one_bit_is_refuted(label):
         for where, old in np.ndenumerate(w):
             changed = network.to_float().with_weight(k, *where, float(old) + 2.0**-52)
             proof = prove_equal(changed, FUNCTIONS[name])
-            if FREE.get(label) != (k, *where):
+            if (k, *where) not in FREE.get(label, {}):
                 assert proof.status == "refuted" and is_checked_counterexample(proof, changed.to_exact(), name)
 
 
@@ -221,8 +350,31 @@ def test_box(network, name, box, cones):
     assert bool(proof) == really_equal(network, name, cones)
     if not proof:
         pairs = [box] * network.arity if np.ndim(box) == 1 else box
-        assert all(low <= x <= high for (low, high), x in zip(pairs, proof.counterexample, strict=True))
-        assert is_checked_counterexample(proof, network, name)
+        assert is_checked_counterexample(proof, network, name, [[pair] for pair in pairs])
+
+
+def test_domain_is_part_of_the_claim():
+    """What holds on the domain need not hold elsewhere, and a box takes its place."""
+    for name in ("step", "indicator", "if_then_else", "logical_and", "parity_of_three"):
+        circuit, f = getattr(circuits, name)(), FUNCTIONS[name]
+        proof = prove_equal(circuit, f, box=(-math.inf, math.inf))
+        assert proof.status == "refuted" and proof.left != proof.right
+        inside = [
+            any(low <= x <= high for low, high in intervals)
+            for x, intervals in zip(proof.counterexample, f.domain, strict=True)
+        ]
+        assert not all(inside)
+    assert prove_equal(circuits.step(), FUNCTIONS["step"], box=(0, math.inf)).claim.endswith("step on [0, inf]")
+    assert prove_equal(circuits.indicator(), FUNCTIONS["indicator"]).claim.endswith("on [-inf, -1] ∪ [1, inf] ∪ {0}")
+    assert prove_equal(circuits.full_adder(), FUNCTIONS["full_adder"]).claim.endswith("on {0, 1}^3")
+
+
+def test_several_values_are_all_compared():
+    for k in (0, 1):
+        wrong = circuits.sort_two().with_weight(1, k, 2, 2)
+        proof = prove_equal(wrong, FUNCTIONS["sort_two"])
+        assert proof.left[k] != proof.right[k] and proof.left[1 - k] == proof.right[1 - k]
+        assert proof.right == tuple(sorted(proof.counterexample))
 
 
 def test_box_is_part_of_the_claim():
@@ -262,7 +414,7 @@ def test_no_time_is_undecided():
 def test_refutation_in_words():
     wrong = Network([[[1]], [[2]]])
     assert str(prove_equal(wrong, FUNCTIONS["identity"], box=(3, 3))) == (
-        "refuted: the network equals identity on [3, 3]; at 3 the left side is 6, the right side 3"
+        "refuted: the network equals identity on {3}; at 3 the left side is 6, the right side 3"
     )
 
 
@@ -275,7 +427,7 @@ def fits(name, units, points):
     angles = np.linspace(0.001, 2 * np.pi, 1000)
     around = [(1,), (-1,)] if arity == 1 else np.column_stack([np.cos(angles), np.sin(angles)])
     cells = [np.array(cell) for cell in {tuple(bool(np.dot(w, p) > 0) for p in points) for w in around}]
-    wanted = [PLAIN[name][0](*p) for p in points]
+    wanted = [PLAIN[name](*p) for p in points]
     p = np.array(points)
     for signs in itertools.product((1, -1), repeat=units):
         for active in itertools.combinations_with_replacement(cells, units):
@@ -310,7 +462,7 @@ def test_networks_that_fit_points_exist_or_not(name, units, points, found):
     assert (network is not None) == found
     if found:
         assert network.widths == (len(points[0]), units, 1) and network.bias_free
-        assert all(sums(network, p)[-1] == [PLAIN[name][0](*p)] for p in points)
+        assert all(sums(network, p)[-1] == [PLAIN[name](*p)] for p in points)
 
 
 GRID = [(a, b) for a in range(-2, 3) for b in range(-2, 3)] + [(1, 3), (3, 1), (-1, -3), (-3, -1), (2, 3), (3, 2)]
@@ -331,6 +483,32 @@ def test_minimum_has_two_smallest_networks_at_any_scale_and_order():
 def test_networks_of_other_signs_are_not_excluded():
     found = find_network(FUNCTIONS["identity"], 2, [(1,), (-1,)], excluding=[circuits.absolute_value()])
     assert canonical(found) == circuits.identity()
+
+
+def fewest(name):
+    """The fewest hidden units, with biases, that are right on all bits."""
+    points = [*itertools.product((0, 1), repeat=FUNCTIONS[name].arity)]
+    found = (find_network(FUNCTIONS[name], n, points, bias=True) for n in itertools.count())
+    return next(network for network in found if network is not None), points
+
+
+@pytest.mark.parametrize("name", ["logical_and", "logical_or", "logical_xor", "majority", "multiplexer"])
+def test_gates_are_as_small_as_the_search_says(name):
+    network, points = fewest(name)
+    assert network.widths == FUNCTIONS[name].widths == getattr(circuits, name)().widths
+    assert all(sums(network, p)[-1] == [PLAIN[name](*p)] for p in points)
+
+
+def test_clip_has_two_smallest_networks_at_any_scale_and_order():
+    points, theory = [(Fraction(k, 4),) for k in range(-8, 13)], circuits.clip()
+    mirror = Network([[[-1], [-1]], [[1, -1]]], [[0, 1], [1]])  # 1 + relu(-x) - relu(1 - x)
+    moved = Network([[[Fraction(3)], [HALF]], [[-Fraction(1, 3), 2]]], [[-3, 0], [0]])
+    assert prove_equal(mirror, FUNCTIONS["clip"]) and prove_equal(moved, theory)
+    assert find_network(FUNCTIONS["clip"], 1, points, bias=True) is None
+    assert find_network(FUNCTIONS["clip"], 2, points) is None
+    assert canonical(find_network(FUNCTIONS["clip"], 2, points, excluding=[moved], bias=True)) == canonical(mirror)
+    assert canonical(find_network(FUNCTIONS["clip"], 2, points, excluding=[mirror], bias=True)) == canonical(theory)
+    assert find_network(FUNCTIONS["clip"], 2, points, excluding=[mirror, moved], bias=True) is None
 
 
 def test_search_without_time_is_an_error():
@@ -382,3 +560,8 @@ def test_bad_claims(left, right, options, error, sentence):
 def test_bad_searches(points, excluding, sentence):
     with pytest.raises(ValueError, match=sentence):
         find_network(FUNCTIONS["minimum"], 3, points, excluding=excluding)
+
+
+def test_search_for_several_values():
+    with pytest.raises(ValueError, match="sort_two of 2 values was given; wanted a function of one value"):
+        find_network(FUNCTIONS["sort_two"], 4, [(1, 2)])

@@ -112,6 +112,43 @@ def test_an_initial_network_of_ones_own():
 
 
 @pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("name", ["sort_two", "sort_three", "full_adder", "step", "if_then_else"])
+def test_several_values_and_domains_train_as_one_at_a_time(name, bias):
+    """What is held out is the domain: all bits, or the middles of boxes."""
+    targets = {
+        "sort_two": lambda x: x.sort(1)[0],
+        "sort_three": lambda x: x.sort(1)[0],
+        "full_adder": lambda x: torch.stack([x.sum(1) % 2, x.sum(1) // 2], 1),
+        "step": lambda x: (x >= 0).double(),
+        "if_then_else": lambda x: torch.where(x[:, :1] == 1, x[:, 1:2], x[:, 2:]),
+    }
+    middles, bits = [(2 * k + 1) / 10 - 1 for k in range(10)], (0, 1)
+    held = {
+        "sort_two": held_out(2),
+        "sort_three": held_out(3),
+        "full_adder": torch.tensor([*product(bits, repeat=3)]).double(),
+        "step": torch.cat([torch.arange(1000) / 500 - 2.999, torch.arange(1000) * 0.003 + 0.0015])[:, None].double(),
+        "if_then_else": torch.tensor([*product(bits, middles, middles)]).double(),
+    }
+    f, seeds = FUNCTIONS[name], [3, 0, 11]
+    runs = train(f, seeds=seeds, steps=30, batch_size=40, bias=bias, lr=0.05)
+    for row, seed in enumerate(seeds):
+        network, generator = plain_network(seed, f.widths, bias=bias), np.random.default_rng(0)
+        stepper = torch.optim.SGD(network.parameters(), lr=0.05)
+        for _ in range(30):
+            x = torch.from_numpy(f.sample(generator, 40))
+            stepper.zero_grad()
+            nn.functional.mse_loss(network(x), targets[name](x)).backward()
+            stepper.step()
+        for k, layer in enumerate(network[::2]):
+            torch.testing.assert_close(runs.final[k][row], layer.weight.detach(), rtol=0, atol=1e-10)
+        loss = nn.functional.mse_loss(network(held[name]), targets[name](held[name])).item()
+        assert runs.loss[row, -1] == pytest.approx(loss, rel=1e-5)
+    alone = train(f, seeds=[11], steps=30, batch_size=40, bias=bias, lr=0.05)
+    assert all(torch.equal(w[0], v[2]) for w, v in zip(alone.final, runs.final, strict=True))
+
+
+@pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize(
     ("name", "widths"),
@@ -567,6 +604,7 @@ def test_a_bar_is_shown_to_readers_only(monkeypatch, capsys, interactive, progre
         ({"seeds": 7}, TypeError, "not iterable"),
         ({"widths": (2, 2, 1)}, ValueError, r"widths \(2, 2, 1\) were given; identity wants \(1, ..., 1\)"),
         ({"widths": (1, 2, 2)}, ValueError, "widths .* were given"),
+        ({"function": FUNCTIONS["sort_two"], "widths": (2, 4, 1)}, ValueError, r"sort_two wants \(2, ..., 2\)"),
         ({"widths": (1, 0, 1)}, ValueError, "widths .* were given"),
         ({"widths": (1,)}, ValueError, "widths .* were given"),
         ({"widths": ()}, ValueError, "widths .* were given"),
