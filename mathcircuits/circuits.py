@@ -7,8 +7,12 @@ S. Osier, "Mathematical Circuits in Neural Networks" (2022); the notebooks deriv
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import reduce
+from itertools import permutations
 from operator import or_
+
+import numpy as np
 
 from mathcircuits.network import Network
 
@@ -220,3 +224,80 @@ def minimum_of_three() -> Network:
         ("greaterness", "positiveness", "negativeness"),
     ]
     return Network([hidden, second, [[-1, -1, 1]]], names=names)
+
+
+# --- circuits: five and six inputs, two hidden layers -------------------------------------------------------
+
+
+def sum_of_maxima(factor, terms, compared, both_ways) -> Network:
+    """factor times a sum of maxima of sums of maxima: two hidden layers, at most nine inputs.
+
+    "13" stands for max(x1, x3) and "33" for x3; a term (c, A, B) for c times the larger one of two sums of these. The
+    first layer compares numbers, max(xi, xj) = xj + relu(xi - xj), and the second sums, max(A, B) = B + relu(A - B).
+
+    Args:
+        factor, terms: what to compute; the c are rational, A and B are lists of pairs "ij".
+        compared: the pairs "ij" that occur, each one unit relu(xi - xj).
+        both_ways: those for which relu(xj - xi) is a unit as well. Each carries one number more through the first
+            layer, xi = xj + relu(xi - xj) - relu(xj - xi). The j of the first is reconstructed.
+
+    >>> sum_of_maxima(1, [(1, ["12"], ["32"])], ["12", "32"], []).widths  # the maximum of three
+    (3, 4, 3, 1)
+    """
+    pairs = [*compared, *(j + i for i, j in both_ways)]
+    middle = (both_ways or compared)[0][1]
+    read = np.eye(len(pairs) + 2, dtype=int)
+    relu, x = dict(zip(pairs, read, strict=False)), {middle: read[-2] - read[-1]}
+    for i, j in both_ways:
+        x[i] = x[j] + relu[i + j] - relu[j + i]
+    largest = {frozenset(p): x[p[1]] + relu[p] for p in compared} | {frozenset(i): x[i] for i in x}
+    left, right = (np.array([sum(largest[frozenset(p)] for p in term[side]) for term in terms]) for side in (1, 2))
+    shares = factor * np.array([c for c, *_ in terms])
+    carried = shares @ right
+
+    inputs = dict(zip("123456789", np.eye(len(set("".join(compared))), dtype=int), strict=False))
+    hidden = [*(inputs[i] - inputs[j] for i, j in pairs), inputs[middle], -inputs[middle]]
+    names = [("greaterness",) * n + ("positiveness", "negativeness") for n in (len(pairs), len(terms))]
+    return Network([hidden, [*(left - right), carried, -carried], [[*shares, 1, -1]]], names=names)
+
+
+def maximum_of_five() -> Network:
+    """max(x1, ..., x5) in two hidden layers, where a tournament takes three. Widths (5, 10, 8, 1).
+
+    It is half a sum of six terms. Notebook 14 derives and proves it.
+
+    >>> maximum_of_five()(3, -5, 2, 7, 4)
+    Fraction(7, 1)
+    """
+    terms = [
+        (1, ["12"], ["55"]),
+        (1, ["34"], ["55"]),
+        (2, ["12"], ["34"]),
+        (1, ["15", "35"], ["25", "45"]),
+        (-1, ["12", "45"], ["34", "15"]),
+        (-1, ["12", "35"], ["34", "25"]),
+    ]
+    return sum_of_maxima(Fraction(1, 2), terms, ["15", "25", "35", "45", "12", "34"], both_ways=["25", "45"])
+
+
+def maximum_of_six() -> Network:
+    """max(x1, ..., x6) in two hidden layers, where a tournament takes three. Widths (6, 17, 68, 1).
+
+    It is a twelfth of a sum of 66 terms: all images of four of them when the pairs 12, 34 and 56 change places, and
+    the two numbers of a pair. Notebook 14 derives and proves it.
+
+    >>> maximum_of_six()(3, -5, 2, 7, 4, 6)
+    Fraction(7, 1)
+    """
+    four = [(2, "12", "35"), (1, "23 24", "16 25"), (-1, "15 16", "23 24"), (-1, "14 23", "25 36")]
+    terms = set()
+    for order in permutations("123456"):
+        if {frozenset(order[k : k + 2]) for k in (0, 2, 4)} == {frozenset(p) for p in ("12", "34", "56")}:
+            moved = str.maketrans("123456", "".join(order))
+            for c, *sides in four:
+                images = (side.translate(moved).split() for side in sides)
+                terms.add((c, *sorted(tuple(sorted("".join(sorted(p)) for p in image)) for image in images)))
+    # Of 12 and 35 the largest is that of 13 and 25, too: then numbers of one pair are never compared.
+    across = [(c, [a[0][0] + b[0][0]], [a[0][1] + b[0][1]]) if c == 2 else (c, a, b) for c, a, b in sorted(terms)]
+    compared = ["13", "14", "15", "16", "23", "24", "25", "26", "35", "45", "63", "46"]
+    return sum_of_maxima(Fraction(1, 12), across, compared, both_ways=["35", "45", "63"])

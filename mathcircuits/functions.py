@@ -84,6 +84,12 @@ def _minimum_of(m, first, *others):
     return first
 
 
+def _maximum_of(m, first, *others):
+    for x in others:
+        first = m.maximum(first, x)
+    return first
+
+
 FUNCTIONS: dict[str, Function] = {
     f.name: f
     for f in (
@@ -95,5 +101,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("minimum", 2, r"\min(x_1, x_2)", lambda m, x1, x2: m.minimum(x1, x2), (2, 3, 1)),
         Function("minimum_of_three", 3, r"\min(x_1, x_2, x_3)", _minimum_of, (3, 4, 3, 1)),
         Function("minimum_of_four", 4, r"\min(x_1, x_2, x_3, x_4)", _minimum_of, (4, 6, 3, 1)),
+        Function("maximum_of_five", 5, r"\max(x_1, x_2, x_3, x_4, x_5)", _maximum_of, (5, 10, 8, 1)),
+        Function("maximum_of_six", 6, r"\max(x_1, x_2, x_3, x_4, x_5, x_6)", _maximum_of, (6, 17, 68, 1)),
     )
 }
