@@ -301,3 +301,75 @@ def maximum_of_six() -> Network:
     across = [(c, [a[0][0] + b[0][0]], [a[0][1] + b[0][1]]) if c == 2 else (c, a, b) for c, a, b in sorted(terms)]
     compared = ["13", "14", "15", "16", "23", "24", "25", "26", "35", "45", "63", "46"]
     return sum_of_maxima(Fraction(1, 12), across, compared, both_ways=["35", "45", "63"])
+
+
+# --- circuits on [0, 1] and [-1, 1]: what is approximated -----------------------------------------------------
+
+
+def tent() -> Network:
+    """1 - |2x - 1| on [0, 1]: up to 1 at a half, and down again. Widths (1, 2, 1), with a bias.
+
+    It is 2 relu(x) - 4 relu(x - 1/2), a positiveness less twice the greaterness of x over a half.
+
+    >>> print(tent())
+    h1 = relu(x)
+    h2 = relu(x - 1/2)
+    y = 2 h1 - 4 h2
+    """
+    return Network([[[1], [1]], [[2, -4]]], [[0, Fraction(-1, 2)], [0]], names=[("positiveness", "greaterness")])
+
+
+def sawtooth(teeth: int) -> Network:
+    """The tent map as often as it takes for so many teeth on [0, 1], a power of two: two units a doubling.
+
+    After Telgarsky (2016). Widths (1, 2, ..., 2, 1) with 1 + log2(teeth) hidden layers.
+
+    Raises:
+        ValueError: a number of teeth that is not 1, 2, 4, ...
+
+    >>> sawtooth(4).widths, [int(sawtooth(4)(Fraction(k, 8))) for k in range(9)]
+    ((1, 2, 2, 2, 1), [0, 1, 0, 1, 0, 1, 0, 1, 0])
+    """
+    if teeth < 1 or teeth & (teeth - 1):
+        raise ValueError(f"{teeth} teeth were asked for; wanted a power of two")
+    return tent() if teeth == 1 else tent() @ sawtooth(teeth // 2)
+
+
+def square(depth: int) -> Network:
+    """x^2 on [0, 1], right at the 2^depth + 1 multiples of 2^-depth and straight between. Biases.
+
+    It is x less the tents: with t the tent map, x - t(x)/4 - t(t(x))/16 - ... (Yarotsky 2017). Between those points
+    it is too large, by 4^-(depth + 1) at most. Widths (1, 2, 3, ..., 3, 1) with depth hidden layers.
+
+    Raises:
+        ValueError: a depth below 1.
+
+    >>> square(3).widths, square(3)(Fraction(5, 8)), square(3)(Fraction(9, 16)) - Fraction(9, 16) ** 2
+    ((1, 2, 3, 3, 1), Fraction(25, 64), Fraction(1, 256))
+    """
+    if depth < 1:
+        raise ValueError(f"depth {depth} was asked for; wanted at least 1")
+    # A layer takes the tent t and the sum s so far to the next: t' = tent(t), s' = s - t'/4^k. Both are never negative.
+    network = linear([1], [1])
+    for k in range(1, depth + 1):
+        weights = [[[1, 0], [1, 0], [0, 1]], [[2, -4, 0], [Fraction(-2, 4**k), Fraction(4, 4**k), 1]]]
+        biases = [[0, Fraction(-1, 2), 0], [0, 0]]
+        layer = Network(weights, biases, names=[("positiveness", "greaterness", "positiveness")])
+        network = layer @ network
+    # In the first layer t and s are both x: one unit for both.
+    (first, second, *others), (bias, *biases) = network.weights, network.biases
+    second = np.column_stack([second[:, 0] + second[:, 2], second[:, 1]])
+    names = [network.names[0][:2], *network.names[1:]]
+    return linear([0, 1]) @ Network([first[:2], second, *others], [bias[:2], *biases], names)
+
+
+def multiplication(depth: int) -> Network:
+    """x1 x2 on [-1, 1] x [-1, 1], to within 4^-(depth + 1): the square of |x1 + x2|/2 less that of |x1 - x2|/2.
+
+    One hidden layer for the absolute values, and depth for the squares. Widths (2, 4, 4, 6, ..., 6, 1).
+
+    >>> multiplication(2).widths, multiplication(2)(Fraction(1, 2), Fraction(-1, 2)), multiplication(2)(0, 1)
+    ((2, 4, 4, 6, 1), Fraction(-1, 4), Fraction(0, 1))
+    """
+    sizes = (absolute_value() | absolute_value()) @ (Fraction(1, 2) * linear([1, 1], [1, -1]))
+    return linear([1, -1]) @ (square(depth) | square(depth)) @ sizes
