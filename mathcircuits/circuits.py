@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import reduce
+from itertools import permutations
 from operator import and_, or_
 from types import SimpleNamespace
 
@@ -517,6 +518,155 @@ def ripple_carry_adder(n: int) -> Network:
     for k in range(n):
         chain = reduce(or_, [bit] * k + [full_adder()] + [bit] * (2 * (n - 1 - k))) @ chain
     return chain
+
+
+# --- circuits: five and six inputs, two hidden layers -------------------------------------------------------
+
+
+def sum_of_maxima(factor, terms, compared, both_ways) -> Network:
+    """factor times a sum of maxima of sums of maxima: two hidden layers, at most nine inputs.
+
+    "13" stands for max(x1, x3) and "33" for x3; a term (c, A, B) for c times the larger one of two sums of these. The
+    first layer compares numbers, max(xi, xj) = xj + relu(xi - xj), and the second sums, max(A, B) = B + relu(A - B).
+
+    Args:
+        factor, terms: what to compute; the c are rational, A and B are lists of pairs "ij".
+        compared: the pairs "ij" that occur, each one unit relu(xi - xj).
+        both_ways: those for which relu(xj - xi) is a unit as well. Each carries one number more through the first
+            layer, xi = xj + relu(xi - xj) - relu(xj - xi). The j of the first is reconstructed.
+
+    >>> sum_of_maxima(1, [(1, ["12"], ["32"])], ["12", "32"], []).widths  # the maximum of three
+    (3, 4, 3, 1)
+    """
+    pairs = [*compared, *(j + i for i, j in both_ways)]
+    middle = (both_ways or compared)[0][1]
+    read = np.eye(len(pairs) + 2, dtype=int)
+    relu, x = dict(zip(pairs, read, strict=False)), {middle: read[-2] - read[-1]}
+    for i, j in both_ways:
+        x[i] = x[j] + relu[i + j] - relu[j + i]
+    largest = {frozenset(p): x[p[1]] + relu[p] for p in compared} | {frozenset(i): x[i] for i in x}
+    left, right = (np.array([sum(largest[frozenset(p)] for p in term[side]) for term in terms]) for side in (1, 2))
+    shares = factor * np.array([c for c, *_ in terms])
+    carried = shares @ right
+
+    inputs = dict(zip("123456789", np.eye(len(set("".join(compared))), dtype=int), strict=False))
+    hidden = [*(inputs[i] - inputs[j] for i, j in pairs), inputs[middle], -inputs[middle]]
+    names = [("greaterness",) * n + ("positiveness", "negativeness") for n in (len(pairs), len(terms))]
+    return Network([hidden, [*(left - right), carried, -carried], [[*shares, 1, -1]]], names=names)
+
+
+def maximum_of_five() -> Network:
+    """max(x1, ..., x5) in two hidden layers, where a tournament takes three. Widths (5, 10, 8, 1).
+
+    It is half a sum of six terms. Notebook 14 derives and proves it.
+
+    >>> maximum_of_five()(3, -5, 2, 7, 4)
+    Fraction(7, 1)
+    """
+    terms = [
+        (1, ["12"], ["55"]),
+        (1, ["34"], ["55"]),
+        (2, ["12"], ["34"]),
+        (1, ["15", "35"], ["25", "45"]),
+        (-1, ["12", "45"], ["34", "15"]),
+        (-1, ["12", "35"], ["34", "25"]),
+    ]
+    return sum_of_maxima(Fraction(1, 2), terms, ["15", "25", "35", "45", "12", "34"], both_ways=["25", "45"])
+
+
+def maximum_of_six() -> Network:
+    """max(x1, ..., x6) in two hidden layers, where a tournament takes three. Widths (6, 17, 68, 1).
+
+    It is a twelfth of a sum of 66 terms: all images of four of them when the pairs 12, 34 and 56 change places, and
+    the two numbers of a pair. Notebook 14 derives and proves it.
+
+    >>> maximum_of_six()(3, -5, 2, 7, 4, 6)
+    Fraction(7, 1)
+    """
+    four = [(2, "12", "35"), (1, "23 24", "16 25"), (-1, "15 16", "23 24"), (-1, "14 23", "25 36")]
+    terms = set()
+    for order in permutations("123456"):
+        if {frozenset(order[k : k + 2]) for k in (0, 2, 4)} == {frozenset(p) for p in ("12", "34", "56")}:
+            moved = str.maketrans("123456", "".join(order))
+            for c, *sides in four:
+                images = (side.translate(moved).split() for side in sides)
+                terms.add((c, *sorted(tuple(sorted("".join(sorted(p)) for p in image)) for image in images)))
+    # Of 12 and 35 the largest is that of 13 and 25, too: then numbers of one pair are never compared.
+    across = [(c, [a[0][0] + b[0][0]], [a[0][1] + b[0][1]]) if c == 2 else (c, a, b) for c, a, b in sorted(terms)]
+    compared = ["13", "14", "15", "16", "23", "24", "25", "26", "35", "45", "63", "46"]
+    return sum_of_maxima(Fraction(1, 12), across, compared, both_ways=["35", "45", "63"])
+
+
+# --- circuits on [0, 1] and [-1, 1]: what is approximated -----------------------------------------------------
+
+
+def tent() -> Network:
+    """1 - |2x - 1| on [0, 1]: up to 1 at a half, and down again. Widths (1, 2, 1), with a bias.
+
+    It is 2 relu(x) - 4 relu(x - 1/2), a positiveness less twice the greaterness of x over a half.
+
+    >>> print(tent())
+    h1 = relu(x)
+    h2 = relu(x - 1/2)
+    y = 2 h1 - 4 h2
+    """
+    return Network([[[1], [1]], [[2, -4]]], [[0, Fraction(-1, 2)], [0]], names=[("positiveness", "greaterness")])
+
+
+def sawtooth(teeth: int) -> Network:
+    """The tent map as often as it takes for so many teeth on [0, 1], a power of two: two units a doubling.
+
+    After Telgarsky (2016). Widths (1, 2, ..., 2, 1) with 1 + log2(teeth) hidden layers.
+
+    Raises:
+        ValueError: a number of teeth that is not 1, 2, 4, ...
+
+    >>> sawtooth(4).widths, [int(sawtooth(4)(Fraction(k, 8))) for k in range(9)]
+    ((1, 2, 2, 2, 1), [0, 1, 0, 1, 0, 1, 0, 1, 0])
+    """
+    if teeth < 1 or teeth & (teeth - 1):
+        raise ValueError(f"{teeth} teeth were asked for; wanted a power of two")
+    return tent() if teeth == 1 else tent() @ sawtooth(teeth // 2)
+
+
+def square(depth: int) -> Network:
+    """x^2 on [0, 1], right at the 2^depth + 1 multiples of 2^-depth and straight between. Biases.
+
+    It is x less the tents: with t the tent map, x - t(x)/4 - t(t(x))/16 - ... (Yarotsky 2017). Between those points
+    it is too large, by 4^-(depth + 1) at most. Widths (1, 2, 3, ..., 3, 1) with depth hidden layers.
+
+    Raises:
+        ValueError: a depth below 1.
+
+    >>> square(3).widths, square(3)(Fraction(5, 8)), square(3)(Fraction(9, 16)) - Fraction(9, 16) ** 2
+    ((1, 2, 3, 3, 1), Fraction(25, 64), Fraction(1, 256))
+    """
+    if depth < 1:
+        raise ValueError(f"depth {depth} was asked for; wanted at least 1")
+    # A layer takes the tent t and the sum s so far to the next: t' = tent(t), s' = s - t'/4^k. Both are never negative.
+    network = linear([1], [1])
+    for k in range(1, depth + 1):
+        weights = [[[1, 0], [1, 0], [0, 1]], [[2, -4, 0], [Fraction(-2, 4**k), Fraction(4, 4**k), 1]]]
+        biases = [[0, Fraction(-1, 2), 0], [0, 0]]
+        layer = Network(weights, biases, names=[("positiveness", "greaterness", "positiveness")])
+        network = layer @ network
+    # In the first layer t and s are both x: one unit for both.
+    (first, second, *others), (bias, *biases) = network.weights, network.biases
+    second = np.column_stack([second[:, 0] + second[:, 2], second[:, 1]])
+    names = [network.names[0][:2], *network.names[1:]]
+    return linear([0, 1]) @ Network([first[:2], second, *others], [bias[:2], *biases], names)
+
+
+def multiplication(depth: int) -> Network:
+    """x1 x2 on [-1, 1] x [-1, 1], to within 4^-(depth + 1): the square of |x1 + x2|/2 less that of |x1 - x2|/2.
+
+    One hidden layer for the absolute values, and depth for the squares. Widths (2, 4, 4, 6, ..., 6, 1).
+
+    >>> multiplication(2).widths, multiplication(2)(Fraction(1, 2), Fraction(-1, 2)), multiplication(2)(0, 1)
+    ((2, 4, 4, 6, 1), Fraction(-1, 4), Fraction(0, 1))
+    """
+    sizes = (absolute_value() | absolute_value()) @ (Fraction(1, 2) * linear([1, 1], [1, -1]))
+    return linear([1, -1]) @ (square(depth) | square(depth)) @ sizes
 
 
 # --- your own function ----------------------------------------------------------------------------------------

@@ -234,5 +234,7 @@ FUNCTIONS: dict[str, Function] = {
             (3, 3, 2),
             domain=(BITS,) * 3,
         ),
+        Function("maximum_of_five", 5, r"\max(x_1, x_2, x_3, x_4, x_5)", _maximum_of, (5, 10, 8, 1)),
+        Function("maximum_of_six", 6, r"\max(x_1, x_2, x_3, x_4, x_5, x_6)", _maximum_of, (6, 17, 68, 1)),
     )
 }
