@@ -16,6 +16,7 @@ from mathcircuits.plotting import (
 )
 from mathcircuits.prediction import Prediction, predict
 from mathcircuits.proof import Proof, find_network, prove_equal
+from mathcircuits.regimens import train_optimal
 from mathcircuits.sweeping import sweep
 from mathcircuits.training import Runs, train
 
@@ -48,5 +49,6 @@ __all__ = [
     "snap",
     "sweep",
     "train",
+    "train_optimal",
     "use_style",
 ]
