@@ -18,6 +18,7 @@ from mathcircuits.plotting import (
 from mathcircuits.prediction import Prediction, predict
 from mathcircuits.proof import Proof, find_network, prove_equal
 from mathcircuits.reading import Reading, read
+from mathcircuits.regimens import train_optimal
 from mathcircuits.sweeping import sweep
 from mathcircuits.training import Runs, train
 
@@ -57,5 +58,6 @@ __all__ = [
     "snap",
     "sweep",
     "train",
+    "train_optimal",
     "use_style",
 ]
