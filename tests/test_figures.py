@@ -144,6 +144,8 @@ def run_cell(tmp_path_factory):
     yield run
     client.stop_channels()
     manager.shutdown_kernel(now=True)
+    for each in (client, manager):
+        each.context.destroy(linger=0)  # a socket left open is a warning, now and then
 
 
 def test_second_cell_must_take_another_name(run_cell):
