@@ -21,7 +21,7 @@ from mathcircuits import FUNCTIONS, Network, canonical, circuits, find_network, 
 HALF = Fraction(1, 2)
 
 
-def minimum_kinks(*x):
+def kinks_of_pairs(*x):
     return [a - b for a, b in itertools.combinations(x, 2)]
 
 
@@ -32,11 +32,13 @@ PLAIN = {
     "absolute_value": (abs, lambda x: [x]),
     "addition": (lambda x1, x2: x1 + x2, lambda x1, x2: []),
     "subtraction": (lambda x1, x2: x1 - x2, lambda x1, x2: []),
-    "minimum": (min, minimum_kinks),
-    "minimum_of_three": (min, minimum_kinks),
-    "minimum_of_four": (min, minimum_kinks),
+    "minimum": (min, kinks_of_pairs),
+    "minimum_of_three": (min, kinks_of_pairs),
+    "minimum_of_four": (min, kinks_of_pairs),
+    "maximum_of_five": (max, kinks_of_pairs),
 }
-DERIVED = {name: (getattr(circuits, name)(), name) for name in PLAIN} | {
+FIVE = "maximum_of_five"  # too large for the second procedure as it is: it has one of its own below
+DERIVED = {name: (getattr(circuits, name)(), name) for name in PLAIN.keys() - {FIVE}} | {
     "minimum_mirror": (circuits.minimum_mirror(), "minimum"),
     "minimum_two_layers": (circuits.minimum_two_layers(), "minimum"),
     "tournament of three": (circuits.minimum_of(3), "minimum_of_three"),
@@ -191,6 +193,112 @@ def test_learned_network_is_refuted_as_it_is_and_proved_when_snapped():
     proof = prove_equal(learned, FUNCTIONS["identity"])
     assert proof.status == "refuted" and is_checked_counterexample(proof, learned.to_exact(), "identity")
     assert prove_equal(snap(canonical(learned)).network, FUNCTIONS["identity"])
+
+
+# Five and six numbers: the second procedure, chamber by chamber
+
+
+def chambers(network):
+    """Prove a maximum in every order of its inputs; return all corners of the pieces.
+
+    The units of a pair relu(z), -relu(-z) that only carries z on are no bends. All others are flat: they do not change
+    when all inputs grow alike, so (1, ..., 1) may be left out of the cutting.
+    """
+    (first, second, out), n = network.weights, network.arity
+    assert (first[-1] == -first[-2]).all() and (second[:, -1] == -second[:, -2]).all()
+    assert (second[-1] == -second[-2]).all() and out[0, -1] == -out[0, -2] and network.bias_free
+    value = cache(lambda point: sums(network, point))
+    signs = cache(lambda point: [v for layer in value(point)[:-1] for v in layer[:-2]])
+    ones = (1,) * n
+    assert not any(signs(ones)) and value(ones)[-1] == [1] and value(tuple(-1 for _ in ones))[-1] == [-1]
+    corners = set()
+    for order in itertools.permutations(range(n)):
+        cone = [tuple(int(order.index(i) < k) for i in range(n)) for k in range(1, n)]
+        for piece in cut(signs, cone):
+            corners |= {*piece}
+    assert all(value(point)[-1] == [max(point)] for point in corners)
+    return [[int(v) // math.gcd(*map(int, point)) for v in point] for point in corners]
+
+
+def test_maximum_of_five_is_proved_twice():
+    assert prove_equal(circuits.maximum_of_five(), FUNCTIONS[FIVE])
+    assert len(chambers(circuits.maximum_of_five())) > 2**5 - 2
+
+
+def test_every_changed_weight_of_maximum_of_five_is_refuted():
+    equal = set()
+    for kind, where, new, changed in changes(circuits.maximum_of_five()):
+        proof = prove_equal(changed, FUNCTIONS[FIVE])
+        if proof:
+            equal.add((kind, where, new))
+        else:
+            assert is_checked_counterexample(proof, changed, FIVE), (kind, where, new)
+    assert equal == set()
+
+
+def test_maximum_of_six_is_proved_and_every_changed_weight_is_refuted():
+    network = circuits.maximum_of_six()
+    points = [*chambers(network), *np.random.default_rng(0).integers(-9, 10, (100, 6)).tolist()]
+    points = np.array(points, dtype=float).T
+    assert abs(points).max() < 1000
+    scale = (2, 24, 24)  # whole numbers, also with 1/2 added: float64 holds them, their sums and products exactly
+    whole = [(w * s).astype(float) for w, s in zip(network.weights, scale, strict=True)]
+    assert all((w == s * v).all() for w, s, v in zip(whole, scale, network.weights, strict=True))
+    wanted, equal = math.prod(scale) * points.max(axis=0), set()
+
+    def right(first, second, out):
+        return (out @ np.maximum(second @ np.maximum(first @ points, 0), 0) == wanted).all()
+
+    assert right(*whole)
+    for k, w in enumerate(whole):
+        for where, old in np.ndenumerate(w):
+            for new in {old + scale[k], old - scale[k], old + scale[k] // 2, old - scale[k] // 2, 0, -old} - {old}:
+                w[where] = new
+                if right(*whole):
+                    equal.add((k, *where, Fraction(int(new), scale[k])))
+            w[where] = old
+    assert equal == set()
+
+
+# What is approximated
+
+
+def chords(pieces):
+    """x^2 at the multiples of 1/pieces, straight between, in one hidden layer."""
+    slopes = [Fraction(1, pieces)] + [Fraction(2, pieces)] * (pieces - 1)
+    return Network([[[1]] * pieces, [slopes]], [[Fraction(-k, pieces) for k in range(pieces)], [0]])
+
+
+def product_of_chords(pieces):
+    """The square of |x1 + x2|/2 less that of |x1 - x2|/2, each by chords, in one hidden layer: kinks on both sides."""
+    half, sides = chords(pieces), [(s * HALF, s * t * HALF, t) for t in (1, -1) for s in (1, -1)]
+    hidden = [[a, b] for a, b, _ in sides for _ in range(pieces)]
+    out = [c * t for _, _, t in sides for c in half.weights[1][0]]
+    return Network([hidden, [out]], [[*half.biases[0]] * 4, [0]])
+
+
+APPROXIMATE = {
+    "tent": (circuits.tent(), Network([[[2], [1]], [[1, -4]]], [[0, -HALF], [0]]), (0, 1)),
+    "sawtooth of two": (circuits.sawtooth(2), Network(
+        [[[1]] * 4, [[4, -8, 8, -8]]], [[-Fraction(k, 4) for k in range(4)], [0]]), (0, 1)),
+    "square": (circuits.square(3), chords(8), (0, 1)),
+    "multiplication": (circuits.multiplication(1), product_of_chords(2), (-1, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("label", APPROXIMATE)
+def test_every_changed_weight_of_what_approximates_is_refuted(label):
+    network, wanted, box = APPROXIMATE[label]
+    assert prove_equal(network, wanted, box=box)
+    equal = set()
+    for kind, where, new, changed in changes(network):
+        proof = prove_equal(changed, wanted, box=box)
+        if proof:
+            equal.add((kind, where, new))
+        else:
+            assert all(box[0] <= x <= box[1] for x in proof.counterexample)
+            assert sums(changed, proof.counterexample)[-1] != sums(wanted, proof.counterexample)[-1]
+    assert equal == set()
 
 
 # Boxes, networks against networks, time
