@@ -12,7 +12,8 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 
 import numpy as np
 import torch
@@ -233,11 +234,26 @@ def _candidates(given: Network, box, slack, max_denominator) -> Iterator[Network
     """Exact networks that it may be: by rounding its own canonical form, and by rounding that of its function."""
     own = canonical(_levelled(given), tolerance=slack)
     yield _simplest(canonical(snap(own, max_denominator=max_denominator).network), box)
-    if _one_layer(given):
-        form = _sparse(given, box, slack)
-        kinks = [Kink(nearest(k.normal, max_denominator), *nearest(k[1:], max_denominator)) for k in form.kinks]
-        slope, constant = nearest(form.slope, max_denominator), *nearest([form.constant], max_denominator)
-        yield function_form(FunctionForm(constant, slope, tuple(kinks)).to_network(), box=box).to_network()
+    if len(given.weights) == 2:
+        rounded = []
+        for output in _outputs(given):
+            form = _sparse(output, box, slack)
+            kinks = [Kink(nearest(k.normal, max_denominator), *nearest(k[1:], max_denominator)) for k in form.kinks]
+            slope, constant = nearest(form.slope, max_denominator), *nearest([form.constant], max_denominator)
+            rounded.append(FunctionForm(constant, slope, tuple(kinks)).to_network())
+        yield _joined([function_form(output, box=box).to_network() for output in rounded])
+
+
+def _outputs(network: Network) -> list[Network]:
+    """Each output alone, of a network of one hidden layer."""
+    (hidden, output), (shift, constant) = network.weights, network.biases
+    return [Network([hidden, output[[i]]], [shift, constant[[i]]]) for i in range(len(output))]
+
+
+def _joined(outputs: list[Network]) -> Network:
+    """One network of several of one output each: they read the same inputs, and share what units they can."""
+    same = Network([np.tile(np.eye(outputs[0].arity, dtype=int), (len(outputs), 1))])
+    return canonical(reduce(or_, outputs) @ same, tolerance=0)
 
 
 def _levelled(network: Network) -> Network:
@@ -289,31 +305,50 @@ def _simplest(exact: Network, box) -> Network:
     """An equal network, on the box, without layers and units that are of no use there."""
     if len(exact.weights) > 2:
         exact = canonical(merge_layers(exact))
-    if not _one_layer(exact):
+    if len(exact.weights) != 2:
         return exact
-    form = function_form(exact, box=box)
+    forms = [function_form(output, box=box) for output in _outputs(exact)]
+    bends = {kink[:2] for form in forms for kink in form.kinks}
     rows = np.column_stack([exact.weights[0], exact.biases[0]])
-    direct = len(lines(rows, np.ones(len(rows)), 0)) <= len(form.kinks) + 1 and form == function_form(exact)
-    return exact if direct else form.to_network()
+    # As it is, if it has no unit that is linear on the box, and no more lines than its functions need.
+    direct = len(lines(rows, np.ones(len(rows)), 0)) <= len(bends) + len(forms)
+    if direct and forms == [function_form(output) for output in _outputs(exact)]:
+        return exact
+    return _joined([form.to_network() for form in forms])
 
 
 def _identified(exact: Network, box) -> tuple[str | None, Proof | None]:
-    """The function of the library that an exact network is proved to be, for all real inputs or else on the box."""
+    """The function of the library that an exact network is proved to be: on its domain, or else on the box."""
     return _proved(exact, box, tuple(FUNCTIONS.values()))
 
 
 @lru_cache(maxsize=4096)  # thousands of trained networks come down to a few exact ones
 def _proved(exact: Network, box, functions: tuple[Function, ...]) -> tuple[str | None, Proof | None]:
-    inside = np.random.default_rng(0).uniform(*np.array(box, dtype=float).T, (20, exact.arity)).T
-    undecided = None
-    for function in functions:
-        if (function.arity, 1) == (exact.arity, exact.widths[-1]) and np.allclose(exact(*inside), function(*inside)):
-            for where in (None, box):
-                proof = prove_equal(exact, function, box=where)
-                if proof:
-                    return function.name, proof
-                undecided = proof if proof.status == "undecided" else undecided
+    alike = [f for f in functions if (f.arity, f.widths[-1]) == (exact.arity, exact.widths[-1])]
+    real = [f for f in alike if _hull(f) is None]
+    # What holds on few points or a small part is soon met by chance: functions of bits, say, are tried only if the box
+    # is within [0, 1], and a function is tried on the box alone only if that holds all its usual inputs.
+    partial = [f for f in alike if f not in real and _within(box, _hull(f))]
+    usual = [f for f in real if _within([(f.low, f.high)] * f.arity, box)]
+    inside, undecided = np.random.default_rng(0).uniform(*np.array(box, dtype=float).T, (20, exact.arity)), None
+    for function, where in [(f, None) for f in real + partial] + [(f, box) for f in usual]:
+        points = function.sample(np.random.default_rng(0), 20) if function in partial else inside
+        if np.allclose(exact(*points.T), function(*points.T)):
+            proof = prove_equal(exact, function, box=where)
+            if proof:
+                return function.name, proof
+            undecided = proof if proof.status == "undecided" else undecided
     return None, undecided
+
+
+def _hull(function: Function) -> list[tuple] | None:
+    """The least box around the domain of a function, or None if that is all real inputs."""
+    domain = getattr(function, "domain", None)
+    return domain and [(min(low for low, _ in ends), max(high for _, high in ends)) for ends in domain]
+
+
+def _within(inner, outer) -> bool:
+    return all(a <= c and d <= b for (c, d), (a, b) in zip(inner, outer, strict=True))
 
 
 @lru_cache(maxsize=4096)
@@ -322,7 +357,9 @@ def _named(exact: Network, box) -> Network:
 
 
 def _in_decimals(given: Network, box, slack) -> Network:
-    return _sparse(given, box, slack).to_network() if _one_layer(given) else canonical(given)
+    if len(given.weights) != 2:
+        return canonical(given)
+    return _joined([_sparse(output, box, slack).to_network() for output in _outputs(given)])
 
 
 def _largest_error(given: Network, other: Network, box) -> float:
@@ -336,7 +373,8 @@ def _largest_error(given: Network, other: Network, box) -> float:
             chosen = planes[list(itertools.combinations(range(len(planes)), n))]
             chosen = chosen[abs(np.linalg.det(chosen[..., :-1])) > 1e-12]
             crossings = np.linalg.solve(chosen[..., :-1], -chosen[..., -1:])[..., 0]
-            points = np.vstack([points, crossings[((crossings >= low) & (crossings <= high)).all(axis=1)]])
+            held = np.clip(crossings, low, high)  # those on a face of the box are beside it by a rounding error
+            points = np.vstack([points, held[(abs(held - crossings) < 1e-9 * (high - low)).all(axis=1)]])
     return float(abs(given.activations(*points.T)[-1] - other.activations(*points.T)[-1]).max())
 
 
