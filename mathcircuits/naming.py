@@ -50,8 +50,9 @@ def nearest(values, max_denominator: int) -> tuple[Fraction, ...]:
 
 
 def number(value) -> str:
-    """A Fraction in full, a float with three decimals."""
-    return linear_formula([], value, []).replace("-", "−")
+    """A Fraction in full, a float with three decimals, and 0 for what would print as 0.000."""
+    text = linear_formula([], value, []).replace("-", "−")
+    return "0" if text in ("0.000", "−0.000") else text
 
 
 def listed(items: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import itertools
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
@@ -82,7 +83,9 @@ class Reading:
         for layer in range(1, len(self.given.weights)):
             found = [f"{c.name} ({_units_of(c)})" for c in self.circuits if c.layer == layer]
             words.append(f"Layer {layer}: {shortened('; '.join(found) or 'nothing that counts', 300)}.")
-        return " ".join(words).replace("-", "−")
+        return textwrap.fill(" ".join(words).replace("-", "−"), 96, break_long_words=False)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head = ("layer", "unit", "what it is", "direction, bias", "scale", "distance")
