@@ -299,7 +299,7 @@ def _simplest(exact: Network, box) -> Network:
 
 def _identified(exact: Network, box) -> tuple[str | None, Proof | None]:
     """The function of the library that an exact network is proved to be, for all real inputs or else on the box."""
-    return _proved(exact, box, tuple(FUNCTIONS.values()))
+    return _proved(exact, box, tuple(f for f in FUNCTIONS.values() if f.domain is None))
 
 
 @lru_cache(maxsize=4096)  # thousands of trained networks come down to a few exact ones
