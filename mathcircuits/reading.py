@@ -1,7 +1,7 @@
 """From weights to words: which feature is each hidden unit, which circuits do they make, which function is it.
 
-Read off the weights alone. The box enters as bounds: units that are always or never on there bend nothing, and the
-reading is held against the network there. Canonical form, small fractions, the form of the function, a proof: each is
+Read off the weights, without data: only the network itself is evaluated, on the box. Units that are always or never on
+there bend nothing. Canonical form, small fractions, the form of the function, a proof: each is
 another module's; what is here is the order in which they are tried, how near is near enough, and the words.
 """
 
@@ -346,8 +346,8 @@ def _proved(exact: Network, box, functions: tuple[Function, ...]) -> tuple[str |
 
 def _hull(function: Function) -> list[tuple] | None:
     """The least box around the domain of a function, or None if that is all real inputs."""
-    domain = getattr(function, "domain", None)
-    return domain and [(min(low for low, _ in ends), max(high for _, high in ends)) for ends in domain]
+    sets = function.domain
+    return sets and [(min(low for low, _ in ends), max(high for _, high in ends)) for ends in sets]
 
 
 def _within(inner, outer) -> bool:

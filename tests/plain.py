@@ -31,4 +31,6 @@ PLAIN = {
     "majority": lambda *x: int(sum(x) >= 2),
     "multiplexer": lambda s, a, b: a if s else b,
     "full_adder": lambda *x: (sum(x) % 2, sum(x) // 2),
+    "maximum_of_five": max,
+    "maximum_of_six": max,
 }

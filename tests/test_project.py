@@ -89,17 +89,22 @@ def test_table_is_current():
     assert readme.main(["--check"]) is None
 
 
-def test_table_has_a_row_for_each_notebook_with_results():
-    table = readme.table({"a.ipynb": executed(f"{ROW}\n"), "b.ipynb": executed("", cells=0)})
+def test_table_has_a_row_for_each_line_of_results():
+    two = executed(f"{ROW}\n{ROW | {'solved': 0}}\n")
+    table = readme.table({"a.ipynb": executed(f"{ROW}\n"), "b.ipynb": executed("", cells=0), "c.ipynb": two})
     assert table.split("\n")[2:] == [
-        r"| [03 · Absolute value](a.ipynb) | $\vert x\vert $ | 2 | all real inputs | 471 of 1,000 (47 %) |"
+        r"| [03 · Absolute value](a.ipynb) | $\vert x\vert $ | 2 | all real inputs | 471 of 1,000 (47 %) |",
+        r"| [03 · Absolute value](c.ipynb) | $\vert x\vert $ | 2 | all real inputs | 471 of 1,000 (47 %) |",
+        r"| [03 · Absolute value](c.ipynb) | $\vert x\vert $ | 2 | all real inputs | 0 of 1,000 (0 %) |",
     ]
 
 
 @pytest.mark.parametrize(
     "printed",
     [
+        "",
         "no dictionary",
+        f"{ROW}\nno dictionary",
         "[1, 2]",
         str({**ROW, "extra": 1}),
         str({**ROW, "seeds": "1000"}),

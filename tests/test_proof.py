@@ -46,7 +46,19 @@ def bend(m, x1, x2):
     return 1 - m.maximum(m.abs(x1 + 1), 2 * x2) + m.minimum(x1, x2)
 
 
-# Parts, and circuits of n inputs, are proved as functions of their own.
+def chords(m, x, pieces):
+    """x^2 at the multiples of 1/pieces, straight between: the largest of the lines through two neighbours."""
+    lines = [(Fraction(2 * k + 1, pieces), Fraction(k * (k + 1), pieces**2)) for k in range(pieces)]
+    return reduce(m.maximum, [slope * x - c for slope, c in lines])
+
+
+def chord_at(x, pieces):
+    a = x * pieces // 1 / Fraction(pieces)
+    return a**2 + (x - a) * (a + a + Fraction(1, pieces))
+
+
+UNIT = ((0, 1),)
+# Parts, circuits of n inputs, and what the circuits that approximate are instead, are proved as functions of their own.
 OWN = [
     Function("maximum_of_three", 3, "", lambda m, *x: reduce(m.maximum, x), (3, 5, 3, 1)),
     Function(
@@ -63,6 +75,24 @@ OWN = [
     ),
     Function("beside_third", 3, "", beside_third, (3, 6, 5)),
     Function("bend", 2, "", bend, (2, 8, 3, 1)),
+    Function("tent", 1, "", lambda m, x: m.minimum(2 * x, 2 - 2 * x), (1, 2, 1), domain=(UNIT,)),
+    Function(
+        "two teeth",
+        1,
+        "",
+        lambda m, x: m.maximum(1 - m.abs(4 * x - 1), 1 - m.abs(4 * x - 3)),
+        (1, 2, 2, 1),
+        domain=(UNIT,),
+    ),
+    Function("eight chords", 1, "", lambda m, x: chords(m, x, 8), (1, 2, 3, 3, 1), domain=(UNIT,)),
+    Function(
+        "product of chords",
+        2,
+        "",
+        lambda m, a, b: chords(m, m.abs(a + b) / 2, 2) - chords(m, m.abs(a - b) / 2, 2),
+        (2, 4, 4, 1),
+        domain=(((-1, 1),),) * 2,
+    ),
 ]
 TRUTH = FUNCTIONS | {f.name: f for f in OWN}
 VALUE = PLAIN | {
@@ -72,8 +102,13 @@ VALUE = PLAIN | {
     "levels": lambda *x: tuple(max(sum(x) - k, 0) for k in range(3)),
     "beside_third": lambda a, b, c: (max(a - c, 0), max(b - c, 0), max(c - a, 0), max(c - b, 0), a),
     "bend": lambda a, b: 1 - max(a + 1, -a - 1, 2 * b) + min(a, b),
+    "tent": lambda x: 1 - abs(2 * x - 1),
+    "two teeth": lambda x: 1 - abs(2 * (2 * x % 1) - 1),
+    "eight chords": lambda x: chord_at(x, 8),
+    "product of chords": lambda a, b: chord_at(abs(a + b) / 2, 2) - chord_at(abs(a - b) / 2, 2),
 }
-DERIVED = {name: (getattr(circuits, name)(), name) for name in FUNCTIONS} | {
+FIVE, SIX = "maximum_of_five", "maximum_of_six"  # too large for what follows: they have a procedure of their own below
+DERIVED = {name: (getattr(circuits, name)(), name) for name in FUNCTIONS if name not in (FIVE, SIX)} | {
     "minimum_mirror": (circuits.minimum_mirror(), "minimum"),
     "minimum_two_layers": (circuits.minimum_two_layers(), "minimum"),
     "tournament of three": (circuits.minimum_of(3), "minimum_of_three"),
@@ -82,6 +117,10 @@ DERIVED = {name: (getattr(circuits, name)(), name) for name in FUNCTIONS} | {
     "levels_of": (circuits.levels_of(3), "levels"),
     "ripple_carry_adder": (circuits.ripple_carry_adder(2), "adder"),
     "beside_third": (circuits.beside_third(), "beside_third"),
+    "tent": (circuits.tent(), "tent"),
+    "sawtooth": (circuits.sawtooth(2), "two teeth"),
+    "square": (circuits.square(3), "eight chords"),
+    "multiplication": (circuits.multiplication(1), "product of chords"),
 }
 # The weights that do nothing, as (matrix, row, column): each may be any number up to the one given. Where what it
 # multiplies is not zero, its unit is off, and stays off. Two reasons occur. It reads one half of a reconstructor, or q1
@@ -144,10 +183,13 @@ def cones_of(name):
     return CONES.get(name) or [[(1, *p)] for p in itertools.product(*([low for low, _ in i] for i in f.domain))]
 
 
+SQUARE = [[(1, -1, -1), (1, s, -s), (1, 1, 1)] for s in (1, -1)]
 CONES = {
     "step": [[(1, -1), (0, -1)], [(1, 0), (0, 1)]],
     "indicator": [[(1, -1), (0, -1)], [(1, 0)], [(1, 1), (0, 1)]],
     "if_then_else": [[(1, s, -1, -1), (1, s, t, -t), (1, s, 1, 1)] for s in (0, 1) for t in (1, -1)],
+    **dict.fromkeys(("tent", "two teeth", "eight chords"), [[(1, 0), (1, 1)]]),
+    "product of chords": SQUARE,
 }
 
 
@@ -155,11 +197,13 @@ def kinks(name, one, *x):
     """Terms that change sign wherever the function bends; more than that do no harm."""
     pairs = [*itertools.combinations(x, 2)]
     if TRUTH[name].arity == 1:
-        return [x[0], x[0] - one, x[0] + one]
+        return [8 * x[0] - k * one for k in range(-8, 9)]
     if name in ("absolute_sum", "absolute_maximum", "positive_maximum"):
         return [*x, *(a - b for a, b in pairs), *(a + b for a, b in pairs)]
     if name == "bend":
         return [x[0] + one, x[0] + one - 2 * x[1], x[0] + one + 2 * x[1], x[0] - x[1]]
+    if name == "product of chords":
+        return [s + k * one for k in (-1, 0, 1) for s in (x[0] + x[1], x[0] - x[1])]
     return [a - b for a, b in pairs]
 
 
@@ -237,7 +281,8 @@ def is_checked_counterexample(proof, network, name, within=None):
 def test_every_circuit_of_the_library_is_derived_here():
     made_here = inspect.getmembers(circuits, lambda f: inspect.isfunction(f) and f.__module__ == circuits.__name__)
     parts = {name for name, _ in made_here if name.endswith(("_detector", "_reconstructor", "reconstructor_circuit"))}
-    assert {name for name, _ in made_here} - parts - DERIVED.keys() == {"linear", "minimum_of", "assemble"}
+    others = {"linear", "minimum_of", "sum_of_maxima", "assemble"}
+    assert {name for name, _ in made_here} - parts - DERIVED.keys() == others | {FIVE, SIX}
 
 
 def test_assembled_network_is_proved():
@@ -322,12 +367,70 @@ def test_learned_network_is_refuted_as_it_is_and_proved_when_snapped():
     assert prove_equal(snap(canonical(learned)).network, FUNCTIONS["identity"])
 
 
+# Five and six numbers: the second procedure, chamber by chamber
+
+
+def chambers(network):
+    """Prove a maximum in every order of its inputs; return all corners of the pieces.
+
+    The units of a pair relu(z), -relu(-z) that only carries z on are no bends. All others are flat: they do not change
+    when all inputs grow alike, so (1, ..., 1) may be left out of the cutting.
+    """
+    (first, second, out), n = network.weights, network.arity
+    assert (first[-1] == -first[-2]).all() and (second[:, -1] == -second[:, -2]).all()
+    assert (second[-1] == -second[-2]).all() and out[0, -1] == -out[0, -2] and network.bias_free
+    value = cache(lambda point: sums(network, point))
+    signs = cache(lambda point: [v for layer in value(point)[:-1] for v in layer[:-2]])
+    ones = (1,) * n
+    assert not any(signs(ones)) and value(ones)[-1] == [1] and value(tuple(-1 for _ in ones))[-1] == [-1]
+    corners = set()
+    for order in itertools.permutations(range(n)):
+        cone = [tuple(int(order.index(i) < k) for i in range(n)) for k in range(1, n)]
+        for piece in cut(signs, cone):
+            corners |= {*piece}
+    assert all(value(point)[-1] == [max(point)] for point in corners)
+    return [[int(v) // math.gcd(*map(int, point)) for v in point] for point in corners]
+
+
+def test_maximum_of_five_is_proved_twice():
+    assert prove_equal(circuits.maximum_of_five(), FUNCTIONS[FIVE])
+    assert len(chambers(circuits.maximum_of_five())) > 2**5 - 2
+
+
+def test_every_changed_weight_of_maximum_of_five_is_refuted():
+    for *what, changed in changes(circuits.maximum_of_five()):
+        proof = prove_equal(changed, FUNCTIONS[FIVE])
+        assert not proof and is_checked_counterexample(proof, changed, FIVE), what
+
+
+def test_maximum_of_six_is_proved_and_every_changed_weight_is_refuted():
+    network = circuits.maximum_of_six()
+    points = [*chambers(network), *np.random.default_rng(0).integers(-9, 10, (100, 6)).tolist()]
+    points = np.array(points, dtype=float).T
+    assert abs(points).max() < 1000
+    scale = (2, 24, 24)  # whole numbers, also with 1/2 added: float64 holds them, their sums and products exactly
+    whole = [(w * s).astype(float) for w, s in zip(network.weights, scale, strict=True)]
+    assert all((w == s * v).all() for w, s, v in zip(whole, scale, network.weights, strict=True))
+    wanted = math.prod(scale) * points.max(axis=0)
+
+    def right():
+        first, second, out = whole
+        return (out @ np.maximum(second @ np.maximum(first @ points, 0), 0) == wanted).all()
+
+    assert right()
+    for k, w in enumerate(whole):
+        for where, old in np.ndenumerate(w):
+            for new in {old + scale[k], old - scale[k], old + scale[k] // 2, old - scale[k] // 2, 0, -old} - {old}:
+                w[where] = new
+                assert not right(), (k, *where, Fraction(int(new), scale[k]))
+            w[where] = old
+
+
 # Boxes, networks against networks, time
 
 SHIFTED = Network([[[1]], [[1]]], [[1], [-1]])  # relu(x + 1) - 1
 FLIPPED = Network([[[-1]], [[-1]]], [[1], [1]])  # 1 - relu(1 - x)
 TWO_UNITS = Network([[[1, 0], [1, -1]], [[1, -1]]], [[1, 0], [-1]])  # relu(x1 + 1) - 1 - relu(x1 - x2)
-SQUARE = [[(1, -1, -1), (1, s, -s), (1, 1, 1)] for s in (1, -1)]
 
 
 @pytest.mark.parametrize(

@@ -90,16 +90,12 @@ def rational_points(arity, n=60):
     return [[Fraction(int(v), 7) for v in p] for p in np.random.default_rng(9).integers(-14, 15, (n, arity))]
 
 
-def domain(function):
-    return getattr(function, "domain", None)
-
-
 def box_of(name):
     """Where the function is read: its range of training, or what is within its domain."""
     f = FUNCTIONS[name]
-    if not domain(f):
+    if not f.domain:
         return f.low, f.high
-    return [(max(f.low, min(a for a, _ in ends)), min(f.high, max(b for _, b in ends))) for ends in domain(f)]
+    return [(max(f.low, min(a for a, _ in ends)), min(f.high, max(b for _, b in ends))) for ends in f.domain]
 
 
 def equal(network, function, reach=2):
@@ -107,14 +103,14 @@ def equal(network, function, reach=2):
     if (network.arity, network.widths[-1]) != (function.arity, function.widths[-1]):
         return False
     points = [[v * Fraction(reach) / 2 for v in point] for point in rational_points(network.arity)]
-    if domain(function):
+    if function.domain:
         points = [[Fraction(v) for v in p] for p in function.sample(np.random.default_rng(9), 60)]
     return all(network(*p) == function(*p) for p in points)
 
 
 def truth(network):
     """The library's function that an exact network is, those of all real numbers first, or None."""
-    names = sorted(FUNCTIONS, key=lambda name: domain(FUNCTIONS[name]) is not None)
+    names = sorted(FUNCTIONS, key=lambda name: FUNCTIONS[name].domain is not None)
     return next((name for name in names if equal(network, FUNCTIONS[name])), None)
 
 
@@ -197,7 +193,7 @@ def test_random_networks_are_not_matched():
             network = Network([rng.normal(size=s) for s in layers], [bias * rng.normal(size=n) for n, _ in layers])
             reading = read(network)
             check_claims(network, reading)
-            alike = [n for n, f in FUNCTIONS.items() if (f.arity, f.widths[-1]) == (widths[0], 1) and not domain(f)]
+            alike = [n for n, f in FUNCTIONS.items() if (f.arity, f.widths[-1]) == (widths[0], 1) and not f.domain]
             near = [n for n in alike if off(network, FUNCTIONS[n]) < 0.06]
             assert reading.function in [None, *near]
             assert len(reading.neurons) == sum(widths[1:-1])

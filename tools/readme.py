@@ -1,6 +1,6 @@
 """Write the table of results in README.md from the outputs of the executed notebooks.
 
-A notebook that has a row in the table prints it, as a dictionary, in its one code cell tagged "results".
+A notebook that has rows in the table prints them, a dictionary a line, in its one code cell tagged "results".
 
     python tools/readme.py            write the table
     python tools/readme.py --check    fail if the table is not the one the notebooks give
@@ -28,34 +28,32 @@ def cell_source(cell: dict) -> str:
     return "".join(cell["source"])
 
 
-def printed(notebook: dict, tag: str) -> dict | None:
-    """Return the dictionary that the cell with this tag printed, or None if there is no such cell."""
+def printed(notebook: dict, tag: str) -> list[dict]:
+    """Return the dictionaries that the cell with this tag printed, one a line; none if there is no such cell."""
     cells = [cell for cell in notebook["cells"] if tag in cell["metadata"].get("tags", [])]
-    if not cells:
-        return None
     if len(cells) > 1:
         raise ValueError(f"{len(cells)} cells are tagged {tag!r}; wanted one at most")
-    text = "".join("".join(out["text"]) for out in cells[0]["outputs"] if out.get("name") == "stdout")
+    outputs = [out for cell in cells for out in cell["outputs"] if out.get("name") == "stdout"]
+    text = "".join("".join(out["text"]) for out in outputs).strip()
     try:
-        row = ast.literal_eval(text.strip())
+        rows = [ast.literal_eval(line) for line in text.split("\n")] if cells else []
     except (SyntaxError, ValueError):
-        row = None
-    if not isinstance(row, dict):
-        raise ValueError(f"the cell tagged {tag!r} printed {text!r}; wanted a dictionary")
-    return row
+        rows = [None]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"the cell tagged {tag!r} printed {text!r}; wanted a dictionary a line")
+    return rows
 
 
-def results(notebook: dict) -> dict | None:
-    """Return what the cell tagged "results" printed, or None if there is no such cell."""
-    row = printed(notebook, "results")
-    if row is None:
-        return None
-    if {key: type(value) for key, value in row.items()} != KEYS:
-        wanted = ", ".join(f"{key} ({kind.__name__})" for key, kind in KEYS.items())
-        raise ValueError(f"the cell tagged 'results' printed {row!r}; wanted the keys {wanted}")
-    if not 0 <= row["solved"] <= row["seeds"] or row["seeds"] == 0:
-        raise ValueError(f"{row['solved']} of {row['seeds']} seeds solved; that cannot be")
-    return row
+def results(notebook: dict) -> list[dict]:
+    """Return what the cell tagged "results" printed: its rows of the table, none if there is no such cell."""
+    rows = printed(notebook, "results")
+    for row in rows:
+        if {key: type(value) for key, value in row.items()} != KEYS:
+            wanted = ", ".join(f"{key} ({kind.__name__})" for key, kind in KEYS.items())
+            raise ValueError(f"the cell tagged 'results' printed {row!r}; wanted the keys {wanted}")
+        if not 0 <= row["solved"] <= row["seeds"] or row["seeds"] == 0:
+            raise ValueError(f"{row['solved']} of {row['seeds']} seeds solved; that cannot be")
+    return rows
 
 
 def title(notebook: dict) -> str:
@@ -88,17 +86,17 @@ def without_bars(text: str) -> str:
 
 
 def table(notebooks: dict[str, dict]) -> str:
-    """Return the table in Markdown: a row for each notebook with results, under its path from the README."""
-    rows = [HEADER]
+    """Return the table in Markdown: the rows of each notebook with results, under its path from the README."""
+    lines = [HEADER]
     for path, notebook in notebooks.items():
         try:
-            row, name = results(notebook), title(notebook)
+            rows, name = results(notebook), title(notebook)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        if row is not None:
+        for row in rows:
             function, solved = without_bars(row["function"]), share(row["solved"], row["seeds"])
-            rows.append(f"| [{name}]({path}) | ${function}$ | {row['units']} | {row['proved']} | {solved} |")
-    return "\n".join(rows)
+            lines.append(f"| [{name}]({path}) | ${function}$ | {row['units']} | {row['proved']} | {solved} |")
+    return "\n".join(lines)
 
 
 def updated(readme: str, notebooks: dict[str, dict]) -> str:

@@ -30,11 +30,15 @@ def facts(notebooks: dict[str, dict]) -> dict:
     palette = {"light": light, "dark": {name: figures.DARK[colour] for name, colour in light.items()}}
     found = {}
     for path, notebook in notebooks.items():
-        row = results(notebook) or {}
-        if row:
-            row["share"] = share(row["solved"], row["seeds"])
+        rows = results(notebook)
+        numbers = {} if len(rows) != 1 else dict(rows[0])
+        if rows:
+            numbers |= {key: sum(row[key] for row in rows) for key in ("seeds", "solved")}
+            numbers["share"] = share(numbers["solved"], numbers["seeds"])
+        for printed_here in printed(notebook, "numbers"):
+            numbers |= printed_here
         entry = {"path": path, "title": title(notebook), "figures": captions(notebook)}
-        found[Path(path).name[:2]] = entry | {"numbers": row | (printed(notebook, "numbers") or {})}
+        found[Path(path).name[:2]] = entry | {"numbers": numbers}
     return {"palette": palette, "notebooks": found}
 
 
