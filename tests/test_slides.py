@@ -17,7 +17,7 @@ import slides
 SOURCES = sorted(slides.SLIDES.glob("[0-9]*.typ"))
 TEXT = {path.name: path.read_text(encoding="utf-8") for path in SOURCES}
 FACTS = json.loads((slides.SLIDES / "facts.json").read_text(encoding="utf-8"))
-PAGES = 47
+PAGES = 46
 
 
 def committed(name: str) -> bytes:
@@ -102,7 +102,7 @@ def test_figures_on_slides_are_those_of_the_notebook_named_below():
         for slide in re.split(r"^#(?=slide)", text, flags=re.MULTILINE)[1:]:
             shown = set(re.findall(r'(?:figure|part|panel|pair)\("(\d\d)-', slide)) - {"00"}
             (source,) = re.findall(r"source: (.*),", slide) or [""]
-            assert not source or not shown or shown == {*re.findall(r"\d\d", source)}, f"{name}: {slide[:80]}"
+            assert not source or shown <= {*re.findall(r"\d\d", source)}, f"{name}: {slide[:80]}"
 
 
 # What the theme refuses
