@@ -13,8 +13,9 @@ import mathcircuits as mc
 from mathcircuits import FUNCTIONS, Network, canonical, circuits, read, train
 
 SIX = ("identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum")
+# Of the maximum of six, in twelfths, the proof takes z3 too long: notebook 14 has another.
 FAMILIES = {
-    **{name: [getattr(circuits, name)()] for name in FUNCTIONS if hasattr(circuits, name)},
+    **{name: [getattr(circuits, name)()] for name in FUNCTIONS if name != "maximum_of_six"},
     "minimum": [circuits.minimum(), circuits.minimum_mirror(), circuits.minimum_two_layers(), LEAST_NORM],
     "minimum_of_three": [circuits.minimum_of_three(), circuits.minimum_of(3)],
 }
@@ -88,6 +89,10 @@ def disguised(network, width, noise, rng):
 
 def rational_points(arity, n=60):
     return [[Fraction(int(v), 7) for v in p] for p in np.random.default_rng(9).integers(-14, 15, (n, arity))]
+
+
+def paragraph(reading):
+    return " ".join(str(reading).split())
 
 
 def box_of(name):
@@ -234,13 +239,13 @@ def test_late_networks_are_said_to_be_unconverged():
     late = Network([[[0.9, -0.75], [1.0, 0.0], [-1.0, 0.04]], [[-0.93, 0.9, -0.97]]])
     reading = read(late)
     assert not reading.converged and reading.network is reading.function is reading.proof is None
-    assert reading.error < 1e-12 and "has not converged" in str(reading) and "Proved" not in str(reading)
+    assert reading.error < 1e-12 and "has not converged" in paragraph(reading) and "Proved" not in str(reading)
     assert [n.kind for n in reading.neurons][1:] == ["positiveness", "unrecognised"]
     assert len(reading.form.kinks) >= 2 and "relu(" in reading.formula
     # Near enough it is called an approximation, with its error: here 0.03 x1, at the ends of the box.
     near = read(Network([[[1.0, -1], [1, 0], [-1, 0]], [[-1.0, 1.03, -1.03]]]))
     assert near.function == "minimum" and near.converged and near.error == pytest.approx(0.03)
-    assert "approximates x1 − relu(x1 − x2), with errors up to about 0.03 on [−1, 1]^2" in str(near)
+    assert "approximates x1 − relu(x1 − x2), with errors up to about 0.03 on [−1, 1]^2" in paragraph(near)
     assert read(near.given, tolerances=0.01).function is None
 
 
@@ -412,7 +417,8 @@ def test_formula_is_the_function():
 
 def test_text_and_table():
     reading = read(circuits.minimum_mirror().to_float())
-    assert str(reading) == (
+    assert max(map(len, str(reading).split("\n"))) <= 96 and repr(reading) == str(reading)
+    assert paragraph(reading) == (
         "A network of widths (2, 3, 1). On [−1, 1]^2 it is x2 − relu(x2 − x1). Proved: this formula equals minimum "
         "for all real inputs. Layer 1: greaterness of x2 over x1, subtracted (unit 1); reconstructor of x2 (units 2 "
         "and 3)."
