@@ -17,7 +17,7 @@ import slides
 SOURCES = sorted(slides.SLIDES.glob("[0-9]*.typ"))
 TEXT = {path.name: path.read_text(encoding="utf-8") for path in SOURCES}
 FACTS = json.loads((slides.SLIDES / "facts.json").read_text(encoding="utf-8"))
-PAGES = 47
+PAGES = 46
 
 
 def committed(name: str) -> bytes:
@@ -40,7 +40,7 @@ def test_pdf_is_current(name, inputs):
 def test_pdf_has_a_page_for_each_slide_and_is_vector_throughout(name):
     content = committed(name)
     assert len(re.findall(rb"/Type */Page\b", content)) == PAGES
-    assert sum(len(re.findall(r"^#(?:slide|evidence)\(", text, re.MULTILINE)) for text in TEXT.values()) == PAGES
+    assert sum(len(re.findall(r"^#slide\(", text, re.MULTILINE)) for text in TEXT.values()) == PAGES
     boxes = set(re.findall(rb"/MediaBox *\[([^]]*)\]", content))
     assert boxes == ({b"0 0 595.2756 841.8898"} if name.endswith("notes") else {b"0 0 960 540"})
     assert not re.search(rb"/Subtype */(Image|Type3)\b", content)
@@ -99,10 +99,10 @@ def test_no_text_is_small(name):
 def test_figures_on_slides_are_those_of_the_notebook_named_below():
     """A slide that shows a figure of one notebook must not send its reader to another."""
     for name, text in TEXT.items():
-        for slide in re.split(r"^#(?=slide|evidence)", text, flags=re.MULTILINE)[1:]:
+        for slide in re.split(r"^#(?=slide)", text, flags=re.MULTILINE)[1:]:
             shown = set(re.findall(r'(?:figure|part|panel|pair)\("(\d\d)-', slide)) - {"00"}
-            source = re.search(r'source: "(\d\d)"', slide)
-            assert not source or not shown or shown == {source[1]}, f"{name}: {slide[:80]}"
+            (source,) = re.findall(r"source: (.*),", slide) or [""]
+            assert not source or shown <= {*re.findall(r"\d\d", source)}, f"{name}: {slide[:80]}"
 
 
 # What the theme refuses
