@@ -26,7 +26,7 @@ slides: | $(VENV)/.installed  ## build the slides from the notebooks and figures
 	$(BIN)/python tools/slides.py
 
 test: lint  ## lint, unit tests and doctests, then every notebook executed again and compared
-	$(BIN)/pytest --durations=10
+	$(BIN)/pytest -n 2 --durations=10
 	$(BIN)/pytest --nbval notebooks -n 2 --dist loadfile --durations=10
 
 lint: | $(VENV)/.installed  ## ruff, notebooks included
