@@ -225,10 +225,17 @@ def _domain_text(domain: Sequence[Set]) -> str:
     """The sets as a product: {0, 1} × [-1, 1]; more than two that are equal as a power: {0, 1}^5."""
     sets = []
     for intervals in domain:
-        numbers = ", ".join(str(low) for low, high in intervals if low == high)
-        parts = [f"[{low}, {high}]" for low, high in intervals if low < high]
-        sets.append(" ∪ ".join(parts + [f"{{{numbers}}}"] * bool(numbers)))
+        parts = []
+        for single, ends in itertools.groupby(intervals, key=lambda pair: pair[0] == pair[1]):
+            ends = list(ends)
+            parts += [f"{{{', '.join(str(low) for low, _ in ends)}}}"] if single else map(_interval_text, ends)
+        sets.append(" ∪ ".join(parts))
     return f"{sets[0]}^{len(sets)}" if len(sets) > 2 and len(set(sets)) == 1 else " × ".join(sets)
+
+
+def _interval_text(ends: tuple) -> str:
+    low, high = ends
+    return f"{'(-∞' if low == -math.inf else f'[{low}'}, {'∞)' if high == math.inf else f'{high}]'}"
 
 
 def _text(value: Fraction | tuple[Fraction, ...]) -> str:
