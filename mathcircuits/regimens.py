@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from mathcircuits.functions import Function
-from mathcircuits.training import Runs, _check, _dead, _draw, _evaluate, _interactive, pytorch_init
+from mathcircuits.training import Runs, _check, _dead, _draw, _evaluate, _interactive, _values, pytorch_init
 
 EXACT, REST = 1e-20, 1e-22  # mean squared errors: rounding and nothing else; not worth another step
 FIT, REPAIR, POLISH = 24, 8, 96  # Gauss-Newton steps at full width, after each removal, and at the end
@@ -76,10 +76,10 @@ def train_optimal(
             raise ValueError(f"{name} {value} was given; wanted a finite number, at least {least}")
     seeds, widths = tuple(seeds), tuple(function.widths if widths is None else widths)
     _check(function, seeds, widths, attempts, n_inputs, 1.0, decay, "sgd", init, torch.float64)
-    begin = (widths[0], *(math.ceil(wide * n) for n in widths[1:-1]), 1)
+    begin = (widths[0], *(math.ceil(wide * n) for n in widths[1:-1]), widths[-1])
     n_inputs = -(-n_inputs // 16) * 16  # every row then begins on a boundary of 64 bytes: see training._backpropagation
     x = torch.from_numpy(function.sample(np.random.default_rng(batch_seed), n_inputs).T.copy())
-    y, held_out = function(*x), torch.from_numpy(function.grid(1000).T.copy())
+    y, held_out = _values(function(*x)).flatten(), torch.from_numpy(function.grid(1000).T.copy())
     best, todo, init = [], np.arange(len(seeds)), pytorch_init if init == "pytorch" else init
     with tqdm(total=len(seeds), desc=function.name, leave=False, disable=not (progress and _interactive())) as bar:
         for attempt in range(attempts):
@@ -149,7 +149,7 @@ def _simplify(weights: Weights, x, y) -> Weights:
     part = [w[rows] for w in weights]
     single = torch.arange(_flatten(part).shape[1])[:, None]
     free = torch.ones(len(rows), len(single), dtype=torch.bool)
-    untried = free
+    untried, before = free, None
     while untried.any():
         parameters, chosen = _remove(part, x, 0.0, single, slice(None), free, untried)
         fewer = free.scatter(1, chosen[:, None], False)
@@ -157,6 +157,8 @@ def _simplify(weights: Weights, x, y) -> Weights:
         works = (_loss(trial, x, y) < EXACT) & untried.any(1)
         part = [torch.where(works[:, None, None], new, old) for new, old in zip(trial, part, strict=True)]
         free, untried = torch.where(works[:, None], fewer, free), untried & fewer
+        if not untried.any() and (before is None or (free != before).any()):
+            untried = before = free  # what was needed may not be so any more
     return _write([w.clone() for w in weights], rows, part)
 
 
@@ -232,7 +234,7 @@ def _state(weights, x, y, decay) -> list[torch.Tensor]:
 
 
 def _loss(weights, x, y) -> torch.Tensor:
-    return (_layers(weights, x)[-1][:, 0] - y).square().mean(1)
+    return (_layers(weights, x)[-1].flatten(1) - y).square().mean(1)
 
 
 def _layers(weights: Weights, x) -> list[torch.Tensor]:
@@ -246,15 +248,21 @@ def _layers(weights: Weights, x) -> list[torch.Tensor]:
 
 
 def _linearized(weights: Weights, x) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the output, (n_seeds, batch), and its derivatives by all parameters, (n_seeds, parameters, batch)."""
+    """Return the outputs, one after the other, and their derivatives by all parameters.
+
+    The shapes are (n_seeds, outputs × batch) and (n_seeds, parameters, outputs × batch).
+    """
     *layers, output = _layers(weights, x)
-    delta, parts = torch.ones_like(output), []
+    n_outputs, batch = output.shape[1:]
+    delta = torch.eye(n_outputs, dtype=x.dtype).repeat_interleave(batch, 1).expand(len(output), -1, -1)
+    parts = []
     for w, read, before in zip(weights[::-1], layers[::-1], [*weights[-2::-1], None], strict=True):
+        read = read.repeat(1, 1, n_outputs)
         parts.insert(0, (delta[:, :, None] * read[:, None]).flatten(1, 2))
         if before is not None:
             units = before.shape[1]
             delta = (w[..., :units].mT @ delta) * (read[:, :units] > 0)
-    return output[:, 0], torch.cat(parts, 1)
+    return output.flatten(1), torch.cat(parts, 1)
 
 
 def _hessian(jacobian, free=None) -> torch.Tensor:
