@@ -171,6 +171,8 @@ def train(
     trained = parameters if bias else parameters[:depth]
     torch_optimizer = OPTIMIZERS.get(optimizer, optimizer)(trained, lr=lr, weight_decay=weight_decay)
     by_sector = depth == 2 and widths[0] <= 2 and widths[-1] == 1 and not bias
+    # With two inputs it takes sums over pairs of units: not worth it for many units and few inputs.
+    by_sector = by_sector and (widths[0] == 1 or batch_size > 8 * widths[1])
     groups = _groups(len(parameters[0]), 8 * widths[1] ** 2 if by_sector else batch_size * sum(widths[1:]))
 
     batches = np.random.default_rng(batch_seed)
