@@ -18,6 +18,7 @@ import platform
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
@@ -45,7 +46,7 @@ from mathcircuits.training import Runs, pytorch_init
 ROOT = Path(__file__).resolve().parents[1]
 TABLE, PART = ROOT / "notebooks/data/regimens.csv", ROOT / "build/regimens.part.csv"
 NAMES = ["identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum", "minimum_of_four"]
-STEPS, BATCH = 1000, 64  # of the optimisers that go by gradients
+STEPS, BATCH = 1000, 32  # of the optimisers that go by gradients
 NEWTON_STEPS, NEWTON_INPUTS = 40, 256  # of Gauss-Newton, which sees the same inputs at every step
 
 # --- the factors ------------------------------------------------------------------------------------------------------
@@ -82,9 +83,9 @@ def mirrored(seed, widths, bias):
 def balanced(seed, widths, bias):
     """PyTorch's, but every hidden unit scaled so that its incoming and its outgoing weights are of the same length."""
     weights, biases = pytorch_init(seed, widths, bias)
-    weights = [w.double() for w in weights]
+    weights = [w.double().numpy() for w in weights]  # whose square roots are the same on every processor
     for w, out in pairwise(weights):
-        c = (out.norm(dim=0) / w.norm(dim=1)).sqrt()
+        c = np.sqrt(np.sqrt((out**2).sum(0)) / np.sqrt((w**2).sum(1)))
         w *= c[:, None]
         out /= c
     return weights, biases
@@ -236,7 +237,7 @@ def recipe(function: Function, seeds, without: str) -> Runs:
         "polish": {"POLISH": 0},
         "zeros": {"_simplify": lambda weights, *_: weights},
     }.get(without, {})
-    with mock.patch.multiple(regimens, **changed) if changed else mock.MagicMock():
+    with mock.patch.multiple(regimens, **changed) if changed else nullcontext():
         return train_optimal(function, seeds=seeds, progress=False, **options)
 
 

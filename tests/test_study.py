@@ -1,0 +1,231 @@
+"""The study of training regimens: its design is balanced, its scores are right, and no run of it is lost."""
+
+import csv
+import math
+from collections import Counter
+from fractions import Fraction
+from itertools import combinations, pairwise, product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import regimens as study
+import torch
+
+from mathcircuits import FUNCTIONS, Network, circuits, train
+
+PLAIN = [run for run in study.design() if run["regimen"] == "plain"]
+MINIMUM = [run for run in PLAIN if run["function"] == "minimum"]
+FACTORS = ("optimizer", "init", "width", "decay", "rate", "schedule")
+RUN = next(run for run in PLAIN if run["function"] == "identity" and run["optimizer"] == "gauss-newton")
+
+
+# The design
+
+
+def test_every_run_is_another():
+    assert len({study.key(run) for run in study.design()}) == len(study.design())
+
+
+@pytest.mark.parametrize(("one", "other"), [*combinations(FACTORS, 2)])
+def test_every_pair_of_levels_is_met_about_equally_often(one, other):
+    runs = [run for run in MINIMUM if run["optimizer"] != "gauss-newton"]
+    counts = Counter((run[one], run[other]) for run in runs)
+    levels = [{run[factor] for run in runs} for factor in (one, other)]
+    assert set(counts) == set(product(*levels))
+    assert max(counts.values()) <= 2 * min(counts.values())
+
+
+def test_every_function_has_the_same_regimens_but_for_the_largest_networks():
+    def regimens(name):
+        return {study.key(run | {"function": "", "seeds": ""}) for run in PLAIN if run["function"] == name}
+
+    assert len(regimens("minimum")) == 60
+    assert all(regimens(name) == regimens("minimum") for name in study.NAMES[:6])
+    missing = [run for run in MINIMUM if study.key(run | {"function": "", "seeds": ""}) not in regimens(study.NAMES[6])]
+    assert {(run["width"], run["optimizer"] == "gauss-newton") for run in missing} == {(4, True)} | set(
+        product([16], [True, False])
+    )
+
+
+def test_there_are_seeds_enough():
+    assert min(run["seeds"] for run in study.design()) >= 200
+    assert {run["seeds"] for run in study.design() if run["regimen"] == "recipe"} == {200, 1000}
+
+
+# The initial weights
+
+
+@pytest.mark.parametrize("name", study.INITS)
+@pytest.mark.parametrize("widths", [(1, 2, 1), (2, 48, 1), (4, 6, 3, 1)])
+def test_initial_weights_are_those_of_their_seed(name, widths):
+    for seed in range(3):
+        weights, biases = study.INITS[name](seed, widths, False)
+        assert [tuple(w.shape) for w in weights] == [(b, a) for a, b in pairwise(widths)]
+        assert not any(np.any(np.asarray(b)) for b in biases)
+        again, other = study.INITS[name](seed, widths, False)[0], study.INITS[name](seed + 1, widths, False)[0]
+        assert all(np.array_equal(w, v) for w, v in zip(weights, again, strict=True))
+        assert not np.array_equal(weights[0], other[0])
+
+
+def test_initial_weights_are_as_their_names_say():
+    widths = (3, 40, 20, 1)
+    drawn = {name: [np.asarray(w) for w in init(5, widths, False)[0]] for name, init in study.INITS.items()}
+    # Glorot and Bengio 2010, He and others 2015: variances 2 / (n_in + n_out) and 2 / n_in.
+    assert drawn["he"][1].std() == pytest.approx(math.sqrt(2 / 40), rel=0.1)
+    assert drawn["xavier"][1].std() == pytest.approx(math.sqrt(2 / 60), rel=0.1)
+    first, second, last = drawn["orthogonal"]
+    assert np.allclose(first.T @ first, 2 * np.eye(3)) and np.allclose(second @ second.T, 2 * np.eye(20))
+    assert np.allclose(last @ last.T, 1)
+    assert all(np.array_equal(w[::2], -w[1::2]) for w in drawn["mirrored"][:-1])
+    w, out = (np.asarray(w) for w in study.INITS["balanced"](5, (2, 6, 1), False)[0])
+    assert np.allclose(np.linalg.norm(w, axis=1), abs(out[0]))
+    # To balance is to change no function.
+    was, v = (np.asarray(w) for w in study.INITS["pytorch"](5, (2, 6, 1), False)[0])
+    x = np.random.default_rng(0).normal(size=(2, 50))
+    assert np.allclose(out @ np.maximum(w @ x, 0), v @ np.maximum(was @ x, 0))
+
+
+def test_the_cosine_takes_the_learning_rate_to_zero():
+    weight = torch.ones(1, requires_grad=True)
+    optimizer = study.with_schedule("sgd", "cosine", 10)([weight], 0.5, 0.0)
+    rates = []
+    for _ in range(10):
+        weight.grad = torch.zeros(1)
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+    assert rates == pytest.approx([0.25 * (1 + math.cos(math.pi * k / 10)) for k in range(10)])
+
+
+# The scores
+
+
+def scored(networks, name):
+    """The scores of given networks, as if a training had ended in them."""
+    function = FUNCTIONS[name]
+    x = function.grid(1000).T
+    loss = np.array([[np.mean((net(*x) - function(*x)) ** 2)] for net in networks], dtype=float)
+    runs = SimpleNamespace(function=function, seeds=np.arange(len(networks)), loss=loss, solved=loss[:, -1] < 1e-6)
+    runs.network = lambda seed: networks[seed]
+    return study.scores(runs)
+
+
+def scaled(network, by=3.0):
+    """The same function: the units' incoming weights times a number, their outgoing weights divided by it."""
+    return Network([network.weights[0] * by, network.weights[1] / by])
+
+
+def test_scores_of_networks_that_are_known():
+    exact = circuits.minimum().to_float()
+    bent = Network([exact.weights[0] * 1.0001, exact.weights[1]])
+    shrunk = Network([exact.weights[0] * 0.993, exact.weights[1]])
+    half = Fraction(1, 2)
+    four = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[half, -half, -half, -half]]]).to_float()
+    yes = dict.fromkeys(study.SCORES, 1)
+    assert scored([exact], "minimum") == scored([scaled(exact)], "minimum") == yes
+    assert scored([circuits.minimum_mirror().to_float()], "minimum") == yes
+    assert scored([bent], "minimum") == yes | {"exact": 0}
+    assert scored([shrunk], "minimum") == yes | {"exact": 0, "solved": 0, "smallest": 0}
+    # Half the sum less half the distance is the minimum, but of four units (notebook 11).
+    assert scored([four], "minimum") == dict.fromkeys(study.SCORES, 0) | {"solved": 1}
+    # Two units for one do not make a network larger than it is.
+    (first, second, third), out = exact.weights[0], exact.weights[1][0]
+    doubled = Network([[first, second, third, 3 * third], [[out[0], out[1], out[2] / 2, out[2] / 6]]])
+    assert scored([doubled], "minimum") == yes
+    assert scored([doubled, four, shrunk], "minimum") == {"solved": 2, "read": 2, "smallest": 1, "exact": 1}
+    assert scored([circuits.subtraction().to_float()], "minimum") == dict.fromkeys(study.SCORES, 0)
+
+
+def test_reading_by_the_shortcut_is_reading(monkeypatch):
+    runs = train(FUNCTIONS["minimum"], seeds=range(40), steps=1000, lr=0.03, optimizer="adam", weight_decay=1e-4)
+    short = study.scores(runs)
+    monkeypatch.setattr(study, "largest_error", lambda *_: 1.0)
+    assert 0 < short["read"] < 40 and study.scores(runs) == short
+
+
+# The table
+
+
+def in_turn(runs, **_):
+    yield from map(study.make, runs)
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """Three quick runs, where their table goes, and where the finished ones are kept."""
+    monkeypatch.setattr(study, "make_all", in_turn)
+    return [RUN | {"seeds": n} for n in (3, 4, 5)], tmp_path / "data/table.csv", tmp_path / "build/part.csv"
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_committed_table_is_that_of_the_design():
+    table = rows(study.TABLE)
+    assert [study.key(row) for row in table] == [study.key(run) for run in study.design()]
+    assert all(0 <= int(row[score]) <= int(row["seeds"]) for row in table for score in study.SCORES)
+    assert all(int(row["smallest"]) <= int(row["solved"]) for row in table)
+
+
+def test_the_study_writes_its_table_and_leaves_nothing_else(small):
+    study.study(*small)
+    runs, table, part = small
+    assert [row["seeds"] for row in rows(table)] == ["3", "4", "5"]
+    assert {k: str(v) for k, v in study.make(runs[1]).items()} == rows(table)[1]
+    assert [path.name for path in table.parent.iterdir()] == ["table.csv"] and not part.exists()
+
+
+def test_an_interrupted_study_goes_on_where_it_was(small, monkeypatch):
+    runs, table, part = small
+    study.study(*small)
+    whole = table.read_bytes()
+    table.unlink()
+
+    def interrupted(runs, **_):
+        yield study.make(runs[0])
+        yield study.make(runs[1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "make_all", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study.study(*small)
+    assert not table.exists()
+    # What the end of the process tore is made again.
+    part.write_bytes(part.read_bytes()[:-4])
+    made = []
+    monkeypatch.setattr(study, "make_all", lambda runs, **_: in_turn(made.extend(runs) or runs))
+    study.study(*small)
+    assert [run["seeds"] for run in made] == [4, 5]
+    assert table.read_bytes() == whole
+
+
+def test_an_interruption_leaves_the_old_table(small, monkeypatch):
+    runs, table, part = small
+    table.parent.mkdir()
+    table.write_text("old")
+
+    def interrupted(runs, **_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(study, "make_all", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study.study(*small)
+    assert table.read_text() == "old"
+
+
+def test_runs_of_other_code_are_made_again(small, monkeypatch):
+    runs, table, part = small
+    part.parent.mkdir()
+    row = study.make(runs[0])
+    part.write_text("another fingerprint\n" + ",".join(map(str, row.values())) + "\n")
+    assert study.kept(part) == {}
+    part.write_text(study.fingerprint() + "\n" + ",".join(map(str, row.values())) + "\n")
+    assert list(study.kept(part)) == [study.key(runs[0])]
+
+
+def test_two_processes_give_what_one_gives():
+    runs = [RUN | {"seeds": n} for n in (3, 4)]
+    assert list(study.make_all(runs)) == list(in_turn(runs))
