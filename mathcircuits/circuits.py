@@ -350,20 +350,24 @@ def median_of_three() -> Network:
 
 
 def sort_three() -> Network:
-    """(a - relu(a - x3), a + relu(x3 - a) - relu(x3 - b), b + relu(x3 - b)), where (a, b) is (x1, x2) sorted.
+    """(x3 - relu(x3 - a), a + b - x3 + relu(x3 - a) - relu(b - x3), x3 + relu(b - x3)), where a, b are x1, x2 sorted.
 
-    Two numbers are sorted, then the third is put in its place. b - a is never negative, so that one unit carries it;
-    a needs a reconstructor. Widths (3, 6, 6, 3).
+    Two greaternesses; the middle one is what is left of the sum. The second layer carries two numbers, x3 and a + b,
+    in three units: they are lifted until they are never negative, and the third unit is the lift. Widths (3, 6, 5, 3).
 
     >>> sort_three()(3, -5, 2)
     (Fraction(-5, 1), Fraction(2, 1), Fraction(3, 1))
     """
-    greater = greaterness_detector()
-    a, b, x3 = map(linear, np.eye(3, dtype=int))
-    apart = greater @ (a & x3) & greater @ (x3 & a) & greater @ (x3 & b) & greater @ (b & a)
-    features = apart & reconstructor_circuit() @ a
-    insertion = linear([-1, 0, 0, 0, 1], [0, 1, -1, 0, 1], [0, 0, 1, 1, 1]) @ features
-    return insertion @ (sort_two() | reconstructor_circuit())
+    greater, above, below = greaterness_detector(), positiveness_detector(), negativeness_detector()
+    x1, x2, x3 = map(linear, np.eye(3, dtype=int))
+    halves = above @ x1 & below @ x1 & above @ x3 & below @ x3
+    p, q, above_1, below_1, above_3, below_3 = map(linear, np.eye(6, dtype=int))
+    a, b, third = above_1 - below_1 - p, above_1 - below_1 + q, above_3 - below_3
+    lift = p + 2 * below_1 + below_3
+    carried = above @ (third + lift) & above @ (a + b + lift) & above @ lift
+    second = greater @ (third & a) & greater @ (b & third) & carried
+    rows = [-1, 0, 1, 0, -1], [1, -1, -1, 1, 0], [0, 1, 1, 0, -1]
+    return linear(*rows) @ second @ (greater @ (x1 & x2) & greater @ (x2 & x1) & halves)
 
 
 def maximum_of(n: int) -> Network:

@@ -171,7 +171,7 @@ FUNCTIONS: dict[str, Function] = {
             3,
             r"\mathrm{sort}(x_1, x_2, x_3)",
             lambda m, *x: (_minimum_of(m, *x), _median(m, *x), _maximum_of(m, *x)),
-            (3, 6, 6, 3),
+            (3, 6, 5, 3),
         ),
         Function(
             "clip",

@@ -125,7 +125,6 @@ FREE = {
     "minimum_of_four": {(1, 1, 2): 0},
     "tournament of three": {(1, 1, 2): 0},
     "maximum_of": {(1, 1, 2): 0},
-    "sort_three": {(1, 4, 3): 0},
     "if_then_else": {(0, 1, 0): -2},
     "logical_or": {(0, 0, 0): -1, (0, 0, 1): -1},
     "logical_xor": {(0, 0, 1): -1, (0, 1, 0): -1},
