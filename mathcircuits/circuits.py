@@ -358,16 +358,14 @@ def sort_three() -> Network:
     >>> sort_three()(3, -5, 2)
     (Fraction(-5, 1), Fraction(2, 1), Fraction(3, 1))
     """
-    greater, above, below = greaterness_detector(), positiveness_detector(), negativeness_detector()
-    x1, x2, x3 = map(linear, np.eye(3, dtype=int))
-    halves = above @ x1 & below @ x1 & above @ x3 & below @ x3
-    p, q, above_1, below_1, above_3, below_3 = map(linear, np.eye(6, dtype=int))
-    a, b, third = above_1 - below_1 - p, above_1 - below_1 + q, above_3 - below_3
-    lift = p + 2 * below_1 + below_3
-    carried = above @ (third + lift) & above @ (a + b + lift) & above @ lift
-    second = greater @ (third & a) & greater @ (b & third) & carried
-    rows = [-1, 0, 1, 0, -1], [1, -1, -1, 1, 0], [0, 1, 1, 0, -1]
-    return linear(*rows) @ second @ (greater @ (x1 & x2) & greater @ (x2 & x1) & halves)
+    greater, above = greaterness_detector(), positiveness_detector()
+    first = sort_two() | reconstructor_circuit()
+    units = Network([first.weights[0], np.eye(6, dtype=int)], names=first.names)
+    a, b, x3 = map(linear, first.weights[1])  # from the values of those units
+    lift = linear([1, 0, 0, 2, 0, 1])  # relu(x1 - x2) + 2 relu(-x1) + relu(-x3)
+    carried = above @ (x3 + lift) & above @ (a + b + lift) & above @ lift
+    second = greater @ (x3 & a) & greater @ (b & x3) & carried
+    return linear([-1, 0, 1, 0, -1], [1, -1, -1, 1, 0], [0, 1, 1, 0, -1]) @ second @ units
 
 
 def maximum_of(n: int) -> Network:
