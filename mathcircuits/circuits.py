@@ -333,40 +333,39 @@ def sort_two() -> Network:
     return linear([-1, 0, 1], [0, 1, 1]) @ features
 
 
-def beside_third() -> Network:
-    """(p1, p2, q1, q2, x1): by how much x1 and x2 are above x3, and below it, and x1 itself. Widths (3, 6, 5).
-
-    >>> beside_third()(5, 1, 2)
-    (Fraction(3, 1), Fraction(0, 1), Fraction(0, 1), Fraction(1, 1), Fraction(5, 1))
-    """
-    greater = greaterness_detector()
-    above = greater @ linear([1, 0, 0], [0, 0, 1]) & greater @ linear([0, 1, 0], [0, 0, 1])
-    below = greater @ linear([0, 0, 1], [1, 0, 0]) & greater @ linear([0, 0, 1], [0, 1, 0])
-    return above & below & reconstructor_circuit() @ linear([1, 0, 0])
-
-
 def median_of_three() -> Network:
-    """x1 - relu(p1 - p2) + relu(q1 - q2), with p and q of ``beside_third``. Widths (3, 6, 4, 1).
+    """min(x1, x2) + |u1 - u2|, with u1 and u2 the greaterness of x3 over x1 and over x2. Widths (3, 5, 3, 1).
+
+    x3 held between the other two: |u1 - u2| is how far it is above the smaller one, up to the larger one. One
+    greaterness makes the absolute value, 2 relu(u2 - u1) + (u1 - u2); what is linear in it goes with the minimum.
 
     >>> median_of_three()(3, -5, 2)
     Fraction(2, 1)
     """
     greater = greaterness_detector()
-    return linear([-1, 1, 1]) @ (greater | greater | reconstructor_circuit()) @ beside_third()
+    x1, x2, x3 = map(linear, np.eye(3, dtype=int))
+    smaller_u1_u2 = minimum() @ (x1 & x2) & greater @ (x3 & x1) & greater @ (x3 & x2)
+    carried = reconstructor_circuit() @ linear([1, 1, -1])
+    return (2 * greater @ linear([0, 0, 1], [0, 1, 0]) + carried) @ smaller_u1_u2
 
 
 def sort_three() -> Network:
-    """(x1 - p1 - relu(q2 - q1), the median, x1 + q1 + relu(p2 - p1)), in two hidden layers. Widths (3, 6, 8, 3).
+    """(x3 - relu(x3 - a), a + b - x3 + relu(x3 - a) - relu(b - x3), x3 + relu(b - x3)), where a, b are x1, x2 sorted.
 
-    p1 and q1 are never negative, so that one unit carries each; x1 needs a reconstructor.
+    Two greaternesses; the middle one is what is left of the sum. The second layer carries two numbers, x3 and a + b,
+    in three units: they are lifted until they are never negative, and the third unit is the lift. Widths (3, 6, 5, 3).
 
     >>> sort_three()(3, -5, 2)
     (Fraction(-5, 1), Fraction(2, 1), Fraction(3, 1))
     """
-    both = greaterness_detector() & greaterness_detector() @ linear([0, 1], [1, 0])
-    p1, q1 = (positive_reconstructor() @ linear(row) for row in ([1, 0, 0, 0, 0], [0, 0, 1, 0, 0]))
-    features = (both | both | reconstructor_circuit()) & p1 & q1
-    return linear([0, 0, 0, -1, 1, -1, 0], [-1, 0, 1, 0, 1, 0, 0], [0, 1, 0, 0, 1, 0, 1]) @ features @ beside_third()
+    greater, above = greaterness_detector(), positiveness_detector()
+    first = sort_two() | reconstructor_circuit()
+    units = Network([first.weights[0], np.eye(6, dtype=int)], names=first.names)
+    a, b, x3 = map(linear, first.weights[1])  # from the values of those units
+    lift = linear([1, 0, 0, 2, 0, 1])  # relu(x1 - x2) + 2 relu(-x1) + relu(-x3)
+    carried = above @ (x3 + lift) & above @ (a + b + lift) & above @ lift
+    second = greater @ (x3 & a) & greater @ (b & x3) & carried
+    return linear([-1, 0, 1, 0, -1], [1, -1, -1, 1, 0], [0, 1, 1, 0, -1]) @ second @ units
 
 
 def maximum_of(n: int) -> Network:

@@ -162,7 +162,7 @@ FUNCTIONS: dict[str, Function] = {
             "absolute_maximum", 2, r"\max(|x_1|, |x_2|)", lambda m, x1, x2: m.maximum(m.abs(x1), m.abs(x2)), (2, 4, 1)
         ),
         Function("positive_maximum", 2, r"\max(0, x_1, x_2)", lambda m, *x: _maximum_of(m, 0 * x[0], *x), (2, 2, 2, 1)),
-        Function("median_of_three", 3, r"\mathrm{median}(x_1, x_2, x_3)", _median, (3, 6, 4, 1)),
+        Function("median_of_three", 3, r"\mathrm{median}(x_1, x_2, x_3)", _median, (3, 5, 3, 1)),
         Function(
             "sort_two", 2, r"\mathrm{sort}(x_1, x_2)", lambda m, *x: (_minimum_of(m, *x), _maximum_of(m, *x)), (2, 4, 2)
         ),
@@ -171,7 +171,7 @@ FUNCTIONS: dict[str, Function] = {
             3,
             r"\mathrm{sort}(x_1, x_2, x_3)",
             lambda m, *x: (_minimum_of(m, *x), _median(m, *x), _maximum_of(m, *x)),
-            (3, 6, 8, 3),
+            (3, 6, 5, 3),
         ),
         Function(
             "clip",

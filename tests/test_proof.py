@@ -38,10 +38,6 @@ def added(carry, *bits):
     return tuple(int(total) >> k & 1 for k in range(len(bits) // 2 + 1))
 
 
-def beside_third(m, x1, x2, x3):
-    return tuple(m.maximum(d, 0 * d) for d in (x1 - x3, x2 - x3, x3 - x1, x3 - x2)) + (x1,)
-
-
 def bend(m, x1, x2):
     return 1 - m.maximum(m.abs(x1 + 1), 2 * x2) + m.minimum(x1, x2)
 
@@ -73,7 +69,6 @@ OWN = [
         (3, 3, 3),
         domain=(BITS,) * 3,
     ),
-    Function("beside_third", 3, "", beside_third, (3, 6, 5)),
     Function("bend", 2, "", bend, (2, 8, 3, 1)),
     Function("tent", 1, "", lambda m, x: m.minimum(2 * x, 2 - 2 * x), (1, 2, 1), domain=(UNIT,)),
     Function(
@@ -100,7 +95,6 @@ VALUE = PLAIN | {
     "parity_of_four": lambda *x: sum(x) % 2,
     "adder": added,
     "levels": lambda *x: tuple(max(sum(x) - k, 0) for k in range(3)),
-    "beside_third": lambda a, b, c: (max(a - c, 0), max(b - c, 0), max(c - a, 0), max(c - b, 0), a),
     "bend": lambda a, b: 1 - max(a + 1, -a - 1, 2 * b) + min(a, b),
     "tent": lambda x: 1 - abs(2 * x - 1),
     "two teeth": lambda x: 1 - abs(2 * (2 * x % 1) - 1),
@@ -116,26 +110,21 @@ DERIVED = {name: (getattr(circuits, name)(), name) for name in FUNCTIONS if name
     "parity_of": (circuits.parity_of(4), "parity_of_four"),
     "levels_of": (circuits.levels_of(3), "levels"),
     "ripple_carry_adder": (circuits.ripple_carry_adder(2), "adder"),
-    "beside_third": (circuits.beside_third(), "beside_third"),
     "tent": (circuits.tent(), "tent"),
     "sawtooth": (circuits.sawtooth(2), "two teeth"),
     "square": (circuits.square(3), "eight chords"),
     "multiplication": (circuits.multiplication(1), "product of chords"),
 }
 # The weights that do nothing, as (matrix, row, column): each may be any number up to the one given. Where what it
-# multiplies is not zero, its unit is off, and stays off. Two reasons occur. It reads one half of a reconstructor, or q1
-# beside p1: where that half is on, the other is off, and the unit has nothing else to be on for, as in relu(relu(z) -
-# c relu(-z) - ...). Or its unit reads a bit, and where that is 1, it is off already.
+# multiplies is not zero, its unit is off, and stays off. Two reasons occur. It reads one half of a reconstructor: where
+# that half is on, the other is off, and the unit has nothing else to be on for, as in relu(relu(z) - c relu(-z) -
+# ...). Or its unit reads a bit, and where that is 1, it is off already.
 FREE = {
     "minimum_two_layers": {(1, 0, 2): 0},
     "minimum_of_three": {(1, 2, 2): 0},
     "minimum_of_four": {(1, 1, 2): 0},
     "tournament of three": {(1, 1, 2): 0},
     "maximum_of": {(1, 1, 2): 0},
-    "median_of_three": {(1, 0, 2): 0, (1, 1, 0): 0, (1, 2, 5): 0, (1, 3, 4): 0},
-    "sort_three": dict.fromkeys(
-        [(1, 0, 2), (1, 1, 3), (1, 2, 0), (1, 3, 1), (1, 4, 5), (1, 5, 4), (1, 6, 2), (1, 7, 0)], 0
-    ),
     "if_then_else": {(0, 1, 0): -2},
     "logical_or": {(0, 0, 0): -1, (0, 0, 1): -1},
     "logical_xor": {(0, 0, 1): -1, (0, 1, 0): -1},
