@@ -130,6 +130,7 @@ def train(
     bias: bool = False,
     init: str | Callable = "pytorch",
     batch_seed: int = 0,
+    records: int = 100,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str | None = None,
     progress: bool = True,
@@ -146,6 +147,8 @@ def train(
             ``(parameters, lr=..., weight_decay=...)`` and treats every entry alone.
         init: "pytorch", or a callable like ``pytorch_init``: (seed, widths, bias) -> (weights, biases).
         batch_seed: of the one numpy Generator that draws every batch.
+        records: the loss is taken so many times, evenly over the steps, and at the start; the weights do not depend
+            on it, the time does.
         dtype: of the training; weights are drawn in float32 as PyTorch does and then cast.
         progress: show a bar in an interactive session; an unattended run is silent.
 
@@ -153,7 +156,7 @@ def train(
         Runs, also after Ctrl-C: the networks of that moment, with a warning.
 
     Raises:
-        TypeError: what is no Function; seeds, widths, steps or a batch size that are not integers.
+        TypeError: what is no Function; seeds, widths, steps, records or a batch size that are not integers.
         ValueError: no seeds, or one twice; widths that do not fit the function; numbers out of range; unknown
             names; a dtype other than float32 and float64; an ``init`` that gives other shapes, NaN or infinity.
 
@@ -164,7 +167,7 @@ def train(
     if not isinstance(function, Function):
         raise TypeError(f"{function!r} was given as the function; wanted a Function, such as FUNCTIONS['identity']")
     seeds, widths = tuple(seeds), tuple(function.widths if widths is None else widths)
-    _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype)
+    _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype, records)
     drawn = _draw(pytorch_init if init == "pytorch" else init, seeds, widths, bias)
     parameters = [p.to(device, dtype) for p in drawn]
     initial, depth = [p.clone() for p in parameters], len(widths) - 1
@@ -177,7 +180,7 @@ def train(
 
     batches = np.random.default_rng(batch_seed)
     held_out = torch.from_numpy(function.grid(1000).T.copy()).to(device, dtype)  # (inputs, about 1,000)
-    record_at = set(np.linspace(0, steps, min(steps, 100) + 1).round())
+    record_at = set(np.linspace(0, steps, min(steps, records) + 1).round())
     records, done = {0: _evaluate(function, parameters, held_out)}, 0
     try:
         for step in tqdm(range(1, steps + 1), function.name, leave=False, disable=not (progress and _interactive())):
@@ -200,10 +203,10 @@ def train(
     return Runs(function, widths, np.array(seeds), np.array([*records]), loss, *tensors, dead)
 
 
-def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype):
-    for value in (*seeds, *widths, steps, batch_size):
+def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype, records=1):
+    for value in (*seeds, *widths, steps, batch_size, records):
         if not isinstance(value, Integral):
-            raise TypeError(f"{value!r} was given; wanted integers as seeds, widths, steps and batch_size")
+            raise TypeError(f"{value!r} was given; wanted integers as seeds, widths, steps, batch_size and records")
     if not seeds:
         raise ValueError("an empty list of seeds was given; wanted at least one")
     if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**63:
@@ -211,8 +214,9 @@ def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimiz
     ends = function.arity, function.widths[-1]
     if len(widths) < 2 or min(widths) < 1 or (widths[0], widths[-1]) != ends:
         raise ValueError(f"widths {widths} were given; {function.name} wants ({ends[0]}, ..., {ends[1]})")
-    if steps < 1 or batch_size < 1:
-        raise ValueError(f"{steps} steps of {batch_size} inputs were asked for; wanted at least one of each")
+    if min(steps, batch_size, records) < 1:
+        asked = f"{steps} steps of {batch_size} inputs and {records} records"
+        raise ValueError(f"{asked} were asked for; wanted at least one of each")
     if not (0 < lr < math.inf and 0 <= weight_decay < math.inf):
         raise ValueError(f"lr {lr} and weight_decay {weight_decay} were given; wanted finite numbers, lr positive")
     if not callable(optimizer) and optimizer not in OPTIMIZERS:

@@ -209,6 +209,7 @@ def runs_of(run: dict) -> Runs:
         lr=OPTIMIZERS[run["optimizer"]][1] * run["rate"],
         optimizer=with_schedule(run["optimizer"], run["schedule"], STEPS),
         weight_decay=run["decay"],
+        records=1,
         progress=False,
         **options,
     )

@@ -399,6 +399,30 @@ def test_every_step_of_a_short_run_is_recorded(steps):
         assert np.array_equal(train(IDENTITY, seeds=[0, 1], steps=shorter).loss, runs.loss[:, : shorter + 1])
 
 
+def test_how_often_the_loss_is_taken_changes_nothing_else():
+    often, seldom = (train(MINIMUM, seeds=range(5), steps=60, records=n) for n in (100, 3))
+    assert len(often.steps) == 61 and seldom.steps.tolist() == [0, 20, 40, 60]
+    assert np.array_equal(seldom.loss, often.loss[:, ::20])
+    assert all(torch.equal(w, v) for w, v in zip(often.final, seldom.final, strict=True))
+
+
+def test_many_units_and_few_inputs_give_the_gradients_of_all_others():
+    """With so few inputs every one is visited for every seed; the sums over sectors round otherwise, and no more."""
+    runs = train(MINIMUM, seeds=range(3), widths=(2, 40, 1), steps=20, batch_size=32)
+    for row in range(3):
+        layers = torch.nn.Linear(2, 40, False), torch.nn.Linear(40, 1, False)
+        network = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1]).double()
+        for layer, w in zip(layers, runs.initial, strict=True):
+            layer.weight.data = w[row].clone()
+        sgd, rng = torch.optim.SGD(network.parameters(), lr=0.1), np.random.default_rng(0)
+        for _ in range(20):
+            x = torch.from_numpy(MINIMUM.sample(rng, 32))
+            sgd.zero_grad()
+            (network(x)[:, 0] - x.amin(1)).square().mean().backward()
+            sgd.step()
+        assert all(torch.allclose(a.weight, w[row], atol=1e-12) for a, w in zip(layers, runs.final, strict=True))
+
+
 def test_networks_of_a_run_have_the_loss_that_it_reports():
     runs = train(MINIMUM, seeds=range(20), steps=300, bias=True)
     x = held_out(2).numpy()
@@ -608,10 +632,12 @@ def test_a_bar_is_shown_to_readers_only(monkeypatch, capsys, interactive, progre
         ({"widths": (1, 0, 1)}, ValueError, "widths .* were given"),
         ({"widths": (1,)}, ValueError, "widths .* were given"),
         ({"widths": ()}, ValueError, "widths .* were given"),
+        ({"records": 0}, ValueError, "500 steps of 1000 inputs and 0 records were asked for"),
+        ({"records": 1.5}, TypeError, "1.5 was given; wanted integers as .*records"),
         ({"widths": (1, 2.0, 1)}, TypeError, "2.0 was given; wanted integers as .*widths"),
-        ({"steps": 0}, ValueError, "0 steps of 1000 inputs were asked for"),
+        ({"steps": 0}, ValueError, "0 steps of 1000 inputs and 100 records were asked for"),
         ({"steps": 2.5}, TypeError, "2.5 was given; wanted integers as .*steps"),
-        ({"batch_size": 0}, ValueError, "500 steps of 0 inputs were asked for"),
+        ({"batch_size": 0}, ValueError, "500 steps of 0 inputs and 100 records were asked for"),
         ({"lr": 0}, ValueError, "lr 0 and weight_decay 0.0 were given"),
         ({"lr": -0.1}, ValueError, "lr -0.1 and"),
         ({"lr": float("nan")}, ValueError, "lr nan and"),
