@@ -2,7 +2,8 @@
 
 Nothing enters but values of the function. Fitting, repairing and polishing are damped Gauss-Newton steps (Levenberg
 1944, Marquardt 1963). What to remove is chosen by one rule: what costs least loss if all the rest may make up for it
-(Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain Surgeon").
+(Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain Surgeon"). Notebook 12 says why
+each part is there and what it buys.
 """
 
 from __future__ import annotations
