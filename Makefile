@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 # A kernel installed for the user must not stand in for the one in the environment.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help run figures slides test lint lab clean
+.PHONY: help run figures slides study test lint lab clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/make \1	/p' Makefile
@@ -24,6 +24,9 @@ figures: run  ## the same: figures are exported by the notebooks
 
 slides: | $(VENV)/.installed  ## build the slides from the notebooks and figures as they are, in seconds
 	$(BIN)/python tools/slides.py
+
+study: | $(VENV)/.installed  ## make the runs that notebook 12 reads anew, in minutes; after an interruption it goes on
+	$(BIN)/python studies/regimens.py
 
 test: lint  ## lint, unit tests and doctests, then every notebook executed again and compared
 	$(BIN)/pytest -n 2 --durations=10
@@ -60,6 +63,8 @@ build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt | $(VENV)/.insta
 		--output-dir $(@D) --output executed.ipynb $(@D)/source.ipynb
 	@$(BIN)/jupyter nbconvert --log-level=WARN --to notebook --coalesce-streams --inplace $(@D)/executed.ipynb
 	@mv $(@D)/started $@
+
+$(patsubst %,build/%/executed,$(filter %12_training_regimens,$(NAMES))): $(wildcard studies/*.py notebooks/data/*.csv)
 
 # Nothing is published before everything has been executed, so a run that fails changes neither notebooks nor figures.
 # A published notebook takes the time of its stamp, or make would find it changed.
