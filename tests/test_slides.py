@@ -17,7 +17,7 @@ import slides
 SOURCES = sorted(slides.SLIDES.glob("[0-9]*.typ"))
 TEXT = {path.name: path.read_text(encoding="utf-8") for path in SOURCES}
 FACTS = json.loads((slides.SLIDES / "facts.json").read_text(encoding="utf-8"))
-PAGES = 46
+PAGES = 51
 
 
 def committed(name: str) -> bytes:
@@ -69,7 +69,7 @@ def typed_numbers(text: str) -> list[str]:
     found = [number for string in strings for number in re.findall(r"\d{3,}", string)]
     text = re.sub(r'"[^"\n]*"', '""', text)
     text = re.sub(r"\$[^$]*\$", "$$", text)
-    text = re.sub(r"\bat\(\d\)|\b(?:columns|rowspan|from|to|enlarged): [\d.]+", "", text)
+    text = re.sub(r"\bat\(\d\)|\b(?:columns|colspan|rowspan|from|to|enlarged): [\d.]+", "", text)
     text = re.sub(r"\d+(?:\.\d+)?(?:pt|em|fr|%)|\b(?:19|20)\d\d\b", "", text)
     return found + re.findall(r"\d[\d.,]*", re.sub(r"\b[a-z]+\d\b", "", text))
 
