@@ -31,6 +31,17 @@ def test_facts_are_those_of_the_notebooks():
     assert slides.facts_text() == (slides.SLIDES / "facts.json").read_text(encoding="utf-8"), "run `make slides`"
 
 
+def test_facts_amid_a_run_are_of_what_it_has_executed(tmp_path):
+    """A notebook that was executed again counts as executed then; one that never was counts for nothing."""
+    old, new, never = ({"cells": [{"execution_count": n}]} for n in (1, 2, None))
+    copy = tmp_path / "build/07_again/executed.ipynb"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(json.dumps(new), encoding="utf-8")
+    given = {"notebooks/06_old.ipynb": old, "notebooks/07_again.ipynb": old, "notebooks/08_never.ipynb": never}
+    found = slides.just_executed(given, tmp_path)
+    assert found == {"notebooks/06_old.ipynb": old, "notebooks/07_again.ipynb": new}
+
+
 @pytest.mark.parametrize(("name", "inputs"), slides.VIEWS.items(), ids=slides.VIEWS)
 def test_pdf_is_current(name, inputs):
     assert slides.pdf(**inputs) == committed(name), "run `make slides`"
