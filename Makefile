@@ -66,6 +66,13 @@ build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt | $(VENV)/.insta
 
 $(patsubst %,build/%/executed,$(filter %12_training_regimens,$(NAMES))): $(wildcard studies/*.py notebooks/data/*.csv)
 
+# Notebook 16 quotes numbers of the others from slides/facts.json, so it comes after them, and they are gathered anew. (A
+# run that fails after that leaves this one file ahead of the notebooks, until the next run.)
+build/16_what_it_means/executed: build/facts
+build/facts: $(filter-out build/16_% build/solutions/%,$(NAMES:%=build/%/executed))
+	@$(BIN)/python tools/slides.py --facts
+	@touch $@
+
 # Nothing is published before everything has been executed, so a run that fails changes neither notebooks nor figures.
 # A published notebook takes the time of its stamp, or make would find it changed.
 build/published: $(NAMES:%=build/%/executed) $(wildcard README.md tools/*.py slides/*.typ) | $(VENV)/.installed

@@ -17,7 +17,7 @@ import slides
 SOURCES = sorted(slides.SLIDES.glob("[0-9]*.typ"))
 TEXT = {path.name: path.read_text(encoding="utf-8") for path in SOURCES}
 FACTS = json.loads((slides.SLIDES / "facts.json").read_text(encoding="utf-8"))
-PAGES = 46
+PAGES = 51
 
 
 def committed(name: str) -> bytes:
@@ -29,6 +29,17 @@ def committed(name: str) -> bytes:
 
 def test_facts_are_those_of_the_notebooks():
     assert slides.facts_text() == (slides.SLIDES / "facts.json").read_text(encoding="utf-8"), "run `make slides`"
+
+
+def test_facts_amid_a_run_are_of_what_it_has_executed(tmp_path):
+    """A notebook that was executed again counts as executed then; one that never was counts for nothing."""
+    old, new, never = ({"cells": [{"execution_count": n}]} for n in (1, 2, None))
+    copy = tmp_path / "build/07_again/executed.ipynb"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(json.dumps(new), encoding="utf-8")
+    given = {"notebooks/06_old.ipynb": old, "notebooks/07_again.ipynb": old, "notebooks/08_never.ipynb": never}
+    found = slides.just_executed(given, tmp_path)
+    assert found == {"notebooks/06_old.ipynb": old, "notebooks/07_again.ipynb": new}
 
 
 @pytest.mark.parametrize(("name", "inputs"), slides.VIEWS.items(), ids=slides.VIEWS)
@@ -69,7 +80,7 @@ def typed_numbers(text: str) -> list[str]:
     found = [number for string in strings for number in re.findall(r"\d{3,}", string)]
     text = re.sub(r'"[^"\n]*"', '""', text)
     text = re.sub(r"\$[^$]*\$", "$$", text)
-    text = re.sub(r"\bat\(\d\)|\b(?:columns|rowspan|from|to|enlarged): [\d.]+", "", text)
+    text = re.sub(r"\bat\(\d\)|\b(?:columns|colspan|rowspan|from|to|enlarged): [\d.]+", "", text)
     text = re.sub(r"\d+(?:\.\d+)?(?:pt|em|fr|%)|\b(?:19|20)\d\d\b", "", text)
     return found + re.findall(r"\d[\d.,]*", re.sub(r"\b[a-z]+\d\b", "", text))
 

@@ -3,9 +3,11 @@
 What a slide may say comes from the notebooks: slides/facts.json holds, for each, its title, the figures it saves, and
 the numbers that its cells tagged "results" and "numbers" print. The slides read that file.
 
-    python tools/slides.py    write slides/facts.json and the PDFs: light, dark, and with speaker notes
+    python tools/slides.py            write slides/facts.json and the PDFs: light, dark, and with speaker notes
+    python tools/slides.py --facts    write slides/facts.json only, amid `make run`: a notebook may quote it
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -42,9 +44,17 @@ def facts(notebooks: dict[str, dict]) -> dict:
     return {"palette": palette, "notebooks": found}
 
 
-def facts_text() -> str:
-    """Return the content of slides/facts.json."""
-    return json.dumps(facts(read_notebooks()), indent=1, ensure_ascii=False) + "\n"
+def facts_text(notebooks: dict[str, dict] | None = None) -> str:
+    """Return the content of slides/facts.json, of the notebooks as they are if none are given."""
+    return json.dumps(facts(notebooks or read_notebooks()), indent=1, ensure_ascii=False) + "\n"
+
+
+def just_executed(notebooks: dict[str, dict], root: Path = ROOT) -> dict[str, dict]:
+    """Return the executed ones of the notebooks; those that `make run` has yet to publish, as they stand in build/."""
+    copies = {path: root / "build" / Path(path).stem / "executed.ipynb" for path in notebooks}
+    fresh = {path: json.loads(copy.read_text(encoding="utf-8")) for path, copy in copies.items() if copy.exists()}
+    newest = (notebooks | fresh).items()
+    return {path: found for path, found in newest if any(cell.get("execution_count") for cell in found["cells"])}
 
 
 def pdf(**inputs: str) -> bytes:
@@ -56,11 +66,15 @@ def pdf(**inputs: str) -> bytes:
     return content
 
 
-def main() -> str | None:
-    """Write the facts and the PDFs; return what is wrong, or None."""
+def main(arguments: list[str] | None = None) -> str | None:
+    """Write the facts and the PDFs, or with --facts those of this run only; return what is wrong, or None."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--facts", action="store_true", help="write the facts only, amid `make run`")
+    amid = parser.parse_args(arguments).facts
     try:
-        (SLIDES / "facts.json").write_text(facts_text(), encoding="utf-8")
-        for name, inputs in VIEWS.items():
+        notebooks = just_executed(read_notebooks()) if amid else read_notebooks()
+        (SLIDES / "facts.json").write_text(facts_text(notebooks), encoding="utf-8")
+        for name, inputs in {} if amid else VIEWS.items():
             (SLIDES / f"{name}.pdf").write_bytes(pdf(**inputs))
     except (ValueError, typst.TypstError) as error:
         return str(error)
