@@ -84,7 +84,7 @@ def balanced(seed, widths, bias):
     """PyTorch's, but every hidden unit scaled so that its incoming and its outgoing weights are of the same length."""
     weights, biases = pytorch_init(seed, widths, bias)
     weights = [w.double().numpy() for w in weights]  # whose square roots are the same on every processor
-    for w, out in pairwise(weights):
+    for w, out in [*pairwise(weights)] * (1 if len(widths) == 3 else 50):  # to balance one layer tips the one before
         c = np.sqrt(np.sqrt((out**2).sum(0)) / np.sqrt((w**2).sum(1)))
         w *= c[:, None]
         out /= c
@@ -138,7 +138,8 @@ def design() -> list[dict]:
 
     The plain runs are half of all combinations of optimiser, initial weights and width: those whose levels, counted
     from 0, have an even sum. Decay, rate and schedule go round by rules of their own, so that their levels are spread
-    evenly over those of the others.
+    over those of the others about evenly, and no two factors go together. Decay is PyTorch's, the derivative of half of
+    it times the sum of squares, in plain runs; in the others it is the argument of ``train_optimal``.
     """
     runs = []
     for name in NAMES:
@@ -158,7 +159,7 @@ def design() -> list[dict]:
                             "width": width,
                             "decay": DECAYS[(i + w + o // 2) % 3],
                             "rate": RATES[(i + w // 2 + o) % 3] if by_rate else "",
-                            "schedule": SCHEDULES[(i + w // 2) % 2] if by_rate else "",
+                            "schedule": SCHEDULES[(i + i // 2 + o // 2) % 2] if by_rate else "",
                             "seeds": 1000 if smallest[0] * sum(smallest[1:-1]) * width <= 4 else 200,
                         }
                     )
@@ -229,7 +230,7 @@ def newton(function: Function, *, seeds, widths, init, decay) -> Runs:
 
 
 def recipe(function: Function, seeds, without: str) -> Runs:
-    """``train_optimal``, or one attempt of it without one of PARTS."""
+    """``train_optimal``, or one attempt of it without one of PARTS. No repair is none after freeing a weight either."""
     options = {"attempts": 1} if without in PARTS else {}
     options |= {"width": {"wide": 1}, "decay": {"decay": 0.0}}.get(without, {})
     changed = {
@@ -256,11 +257,11 @@ _remove = regimens._remove
 
 
 def scores(runs: Runs) -> dict:
-    """Of how many seeds each is true.
+    """Of how many seeds each is true. A network with a loss of 1e-4 or more is none of them.
 
     solved: the loss is below 1e-6.
     smallest: solved, and once dead units are dropped and those of one direction merged, no layer has more units than
-        in the smallest network.
+        in the smallest network. Directions count as one if they agree within 0.01.
     read: the network so reduced is as small as that, and ``read`` finds it near a circuit proved to be the function.
     exact: so near (1e-6) that rounding takes the weights to a smallest network proved to be the function.
     """

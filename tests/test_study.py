@@ -6,12 +6,14 @@ from collections import Counter
 from fractions import Fraction
 from itertools import combinations, pairwise, product
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 import regimens as study
 import torch
 
+import mathcircuits
 from mathcircuits import FUNCTIONS, Network, circuits, train
 
 PLAIN = [run for run in study.design() if run["regimen"] == "plain"]
@@ -34,6 +36,20 @@ def test_every_pair_of_levels_is_met_about_equally_often(one, other):
     levels = [{run[factor] for run in runs} for factor in (one, other)]
     assert set(counts) == set(product(*levels))
     assert max(counts.values()) <= 2 * min(counts.values())
+
+
+def test_no_factor_hides_behind_two_others():
+    """Within every optimiser and width, and every other such pair, the schedule and the rate still vary."""
+    runs = [run for run in MINIMUM if run["optimizer"] != "gauss-newton"]
+    for pair in (("optimizer", "width"), ("optimizer", "init"), ("decay", "rate")):
+        met = {}
+        for run in runs:
+            met.setdefault(tuple(run[factor] for factor in pair), set()).add(
+                (run["schedule"], run["rate"], run["width"])
+            )
+        assert min(map(len, met.values())) > 1
+    schedules = {(run["optimizer"], run["width"], run["schedule"]) for run in runs}
+    assert len(schedules) == 4 * 4 * 2
 
 
 def test_every_function_has_the_same_regimens_but_for_the_largest_networks():
@@ -80,6 +96,9 @@ def test_initial_weights_are_as_their_names_say():
     assert all(np.array_equal(w[::2], -w[1::2]) for w in drawn["mirrored"][:-1])
     w, out = (np.asarray(w) for w in study.INITS["balanced"](5, (2, 6, 1), False)[0])
     assert np.allclose(np.linalg.norm(w, axis=1), abs(out[0]))
+    for w, out in pairwise(drawn["balanced"]):
+        assert np.allclose(np.linalg.norm(w, axis=1), np.linalg.norm(out, axis=0), rtol=1e-3)
+    w, out = (np.asarray(w) for w in study.INITS["balanced"](5, (2, 6, 1), False)[0])
     # To balance is to change no function.
     was, v = (np.asarray(w) for w in study.INITS["pytorch"](5, (2, 6, 1), False)[0])
     x = np.random.default_rng(0).normal(size=(2, 50))
@@ -95,6 +114,81 @@ def test_the_cosine_takes_the_learning_rate_to_zero():
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
     assert rates == pytest.approx([0.25 * (1 + math.cos(math.pi * k / 10)) for k in range(10)])
+
+
+# The runs
+
+
+def test_a_plain_run_is_trained_as_it_says(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(study, "train", lambda function, **options: asked.update(options, function=function))
+    for run in MINIMUM:
+        if run["optimizer"] == "gauss-newton":
+            continue
+        study.runs_of(run)
+        optimizer = asked["optimizer"](
+            [torch.ones(1, requires_grad=True)], lr=asked["lr"], weight_decay=asked["weight_decay"]
+        )
+        group = optimizer.param_groups[0]
+        assert type(optimizer).__name__ == {"adam": "Adam", "adamw": "AdamW"}.get(run["optimizer"], "SGD")
+        assert group.get("momentum", 0) == (0.9 if run["optimizer"] == "momentum" else 0)
+        middle = {"sgd": 0.3, "momentum": 0.05, "adam": 0.03, "adamw": 0.03}[run["optimizer"]]
+        assert group["lr"] == pytest.approx(middle * run["rate"]) and group["weight_decay"] == run["decay"]
+        assert ("initial_lr" in group) == (run["schedule"] == "cosine")
+        assert asked["widths"] == (2, 3 * run["width"], 1) and asked["init"] is study.INITS[run["init"]]
+        assert (asked["steps"], asked["batch_size"], len(asked["seeds"])) == (1000, 32, run["seeds"])
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-3])
+def test_gauss_newton_ends_where_the_gradient_with_pytorchs_decay_is_zero(decay):
+    function = FUNCTIONS["absolute_value"]
+    run = RUN | {"function": "absolute_value", "init": "mirrored", "width": 1, "decay": decay, "seeds": 20}
+    runs, x = study.runs_of(run), function.sample(np.random.default_rng(0), study.NEWTON_INPUTS)
+    x, gradients = torch.from_numpy(x), []
+    for row in np.flatnonzero(runs.loss[:, -1] < 1e-4):
+        w, a = (p[row].clone().requires_grad_() for p in runs.final)
+        error = ((x @ w.T).relu() @ a.T)[:, 0] - x[:, 0].abs()
+        (error.square().mean() + decay / 2 * (w.square().sum() + a.square().sum())).backward()
+        gradients.append(float(max(w.grad.abs().max(), a.grad.abs().max())))
+    # Of a weight near 1 the decay alone is 1e-3, which is what is left if it is taken twice or not at all.
+    assert len(gradients) >= 8 and np.median(gradients) < 2e-4
+
+
+def test_every_ablation_leaves_out_what_it_names_and_nothing_else(monkeypatch):
+    seen, names = {}, ("REPAIR", "POLISH", "_remove", "_simplify")
+
+    def optimal(function, **options):
+        seen.update(options, **{name: getattr(mathcircuits.regimens, name) for name in names})
+
+    usual = {name: getattr(mathcircuits.regimens, name) for name in names}
+    monkeypatch.setattr(study, "train_optimal", optimal)
+    without = {
+        "recipe": {},
+        "restarts": {},
+        "width": {"wide": 1},
+        "decay": {"decay": 0.0},
+        "choice": {"_remove": study._remove_any},
+        "repair": {"REPAIR": 0},
+        "polish": {"POLISH": 0},
+    }
+    assert {*without, "zeros"} == {*study.PARTS, "recipe"}
+    for part, changed in without.items():
+        seen.clear()
+        study.recipe(FUNCTIONS["minimum"], range(3), part)
+        attempts = {} if part == "recipe" else {"attempts": 1}
+        assert seen == usual | {"seeds": range(3), "progress": False} | attempts | changed
+    study.recipe(FUNCTIONS["minimum"], range(3), "zeros")
+    weights = [torch.ones(1, 2, 2)]
+    assert seen["_simplify"](weights, None, None) is weights
+    assert {name: getattr(mathcircuits.regimens, name) for name in names} == usual
+
+
+def test_without_choice_the_first_unit_goes_and_all_else_stays():
+    runs = train(FUNCTIONS["minimum"], seeds=range(4), steps=5, widths=(2, 5, 1))
+    weights, x = [w.clone() for w in runs.final], torch.randn(2, 32, dtype=torch.float64)
+    with mock.patch.object(mathcircuits.regimens, "_remove", study._remove_any):
+        hidden, out = mathcircuits.regimens._prune(weights, x, 0, 1e-5)
+    assert torch.equal(hidden, runs.final[0][:, 1:]) and torch.equal(out, runs.final[1][:, :, 1:])
 
 
 # The scores
