@@ -114,7 +114,7 @@ SCHEDULES = ("constant", "cosine")
 
 
 def with_schedule(optimizer: str, schedule: str, steps: int):
-    """Return what ``train`` takes as an optimizer: of this kind, its learning rate falling to zero along a cosine."""
+    """What ``train`` takes as an optimizer: of this kind, its rate constant or falling along a cosine to zero."""
 
     def make(parameters, lr, weight_decay):
         result = OPTIMIZERS[optimizer][0](parameters, lr=lr, weight_decay=weight_decay)
@@ -137,9 +137,12 @@ def design() -> list[dict]:
     """Every run: its regimen ("plain", "recipe", or "no ..." with a part of the recipe left out), factors and seeds.
 
     The plain runs are half of all combinations of optimiser, initial weights and width: those whose levels, counted
-    from 0, have an even sum. Decay, rate and schedule go round by rules of their own, so that their levels are spread
-    over those of the others about evenly, and no two factors go together. Decay is PyTorch's, the derivative of half of
-    it times the sum of squares, in plain runs; in the others it is the argument of ``train_optimal``.
+    from 0, have an even sum. Decay, rate and schedule go round by rules, chosen among sums of the levels and of their
+    halves: every level meets every level of every other factor about equally often, and within any two of optimiser,
+    initial weights and width all three vary. So no factor hides behind one other, nor decay, rate or schedule behind
+    two of the large ones; what three factors do together cannot be told from what one does. And as half is left out,
+    the odd levels of one large factor against its even ones cannot be told from what the other two do together. Decay is PyTorch's, the
+    derivative of half of it times the sum of squares, in plain runs; in the others the argument of ``train_optimal``.
     """
     runs = []
     for name in NAMES:
@@ -157,9 +160,9 @@ def design() -> list[dict]:
                             "optimizer": optimizer,
                             "init": init,
                             "width": width,
-                            "decay": DECAYS[(i + w + o // 2) % 3],
-                            "rate": RATES[(i + w // 2 + o) % 3] if by_rate else "",
-                            "schedule": SCHEDULES[(i + i // 2 + o // 2) % 2] if by_rate else "",
+                            "decay": DECAYS[(i + w // 2 - o // 2) % 3],
+                            "rate": RATES[(i // 2 + w // 2 + o) % 3] if by_rate else "",
+                            "schedule": SCHEDULES[(i // 2 + w + w // 2 + o // 2) % 2] if by_rate else "",
                             "seeds": 1000 if smallest[0] * sum(smallest[1:-1]) * width <= 4 else 200,
                         }
                     )
@@ -243,6 +246,9 @@ def recipe(function: Function, seeds, without: str) -> Runs:
         return train_optimal(function, seeds=seeds, progress=False, **options)
 
 
+_remove = regimens._remove
+
+
 def _remove_any(weights, x, decay, candidates, zeroed, free=None, allowed=None):
     """Instead of the unit that costs least, the first one, and nothing makes up for it at once."""
     if free is not None:
@@ -250,8 +256,6 @@ def _remove_any(weights, x, decay, candidates, zeroed, free=None, allowed=None):
     parameters = regimens._flatten(weights)
     return parameters, torch.zeros(len(parameters), dtype=torch.long)
 
-
-_remove = regimens._remove
 
 # --- its scores -------------------------------------------------------------------------------------------------------
 
