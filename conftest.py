@@ -3,6 +3,8 @@
 import os
 import tempfile
 
+from nbval.plugin import IPyNbCell
+
 # Set before torch is imported, and inherited by the kernels: tiny tensors train fastest on one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -17,3 +19,10 @@ def pytest_configure(config):
     # is compared; what Jupyter's own machinery warns about is no failure of a notebook.
     if config.option.nbval:
         config.addinivalue_line("filterwarnings", "default")
+
+
+def pytest_itemcollected(item):
+    # A progress bar that came to its end leaves blanks on stderr, in a notebook that was run and saved in JupyterLab.
+    if isinstance(item, IPyNbCell):
+        outputs = item.cell.get("outputs", [])
+        outputs[:] = [out for out in outputs if out.get("name") != "stderr" or out.text.strip()]

@@ -141,8 +141,10 @@ def design() -> list[dict]:
     halves: every level meets every level of every other factor about equally often, and within any two of optimiser,
     initial weights and width all three vary. So no factor hides behind one other, nor decay, rate or schedule behind
     two of the large ones; what three factors do together cannot be told from what one does. And as half is left out,
-    the odd levels of one large factor against its even ones cannot be told from what the other two do together. Decay is PyTorch's, the
-    derivative of half of it times the sum of squares, in plain runs; in the others the argument of ``train_optimal``.
+    the odd levels of one large factor against its even ones cannot be told from what the other two do together.
+
+    Decay is PyTorch's, the derivative of half of it times the sum of squares, in plain runs; in the others the argument
+    of ``train_optimal``.
     """
     runs = []
     for name in NAMES:
