@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from mathcircuits.functions import Function
-from mathcircuits.training import Runs, _check, _dead, _draw, _evaluate, _interactive, _values, pytorch_init
+from mathcircuits.training import Runs, _bar, _check, _dead, _draw, _evaluate, _values, pytorch_init
 
 EXACT, REST = 1e-20, 1e-22  # mean squared errors: rounding and nothing else; not worth another step
 FIT, REPAIR, POLISH = 24, 8, 96  # Gauss-Newton steps at full width, after each removal, and at the end
@@ -82,7 +81,7 @@ def train_optimal(
     x = torch.from_numpy(function.sample(np.random.default_rng(batch_seed), n_inputs).T.copy())
     y, held_out = _values(function(*x)).flatten(), torch.from_numpy(function.grid(1000).T.copy())
     best, todo, init = [], np.arange(len(seeds)), pytorch_init if init == "pytorch" else init
-    with tqdm(total=len(seeds), desc=function.name, leave=False, disable=not (progress and _interactive())) as bar:
+    with _bar(total=len(seeds), desc=function.name, progress=progress) as bar:
         for attempt in range(attempts):
             drawn = _draw(init, [_name(seeds[row], attempt) for row in todo], begin, bias)
             stages = _attempt(drawn, widths, x, y, decay, bias)

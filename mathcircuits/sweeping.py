@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, as_completed
 
 import torch
-from tqdm import tqdm
 
 from mathcircuits.functions import FUNCTIONS, Function
-from mathcircuits.training import Runs, _interactive, train
+from mathcircuits.training import Runs, _bar, train
 
 
 def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress: bool = True) -> list[Runs]:
@@ -44,12 +43,11 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(f"{executor!r} was given as the executor; wanted a concurrent.futures.Executor or None")
     shares, threads, futures = [_arguments(run) for run in runs], torch.get_num_threads(), []
-    off = not (progress and _interactive())
     try:
         if executor is None:
-            return [_train(share) for share in tqdm(shares, "sweep", leave=False, disable=off)]
+            return [_train(share) for share in _bar(shares, "sweep", progress=progress)]
         futures = [executor.submit(_send, share) for share in shares]
-        for future in tqdm(as_completed(futures), "sweep", len(futures), leave=False, disable=off):
+        for future in _bar(as_completed(futures), "sweep", len(futures), progress=progress):
             future.result()  # or its error, at once
         return [pickle.loads(future.result()) for future in futures]
     finally:

@@ -25,6 +25,7 @@ from mathcircuits.functions import FUNCTIONS, Function
 from mathcircuits.network import Network
 
 SOLVED_BELOW = 1e-6  # mean squared error; notebook 01 shows how wide the gap around it is
+BAR_AFTER = 1  # second; what is done sooner needs no bar, and in JupyterLab a bar leaves an empty stripe
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 Tensors = tuple[torch.Tensor, ...]
 
@@ -150,7 +151,7 @@ def train(
         records: the loss is taken so many times, evenly over the steps, and at the start; the weights do not depend
             on it, the time does.
         dtype: of the training; weights are drawn in float32 as PyTorch does and then cast.
-        progress: show a bar in an interactive session; an unattended run is silent.
+        progress: show a bar in an interactive session, after a second; an unattended run is silent.
 
     Returns:
         Runs, also after Ctrl-C: the networks of that moment, with a warning.
@@ -183,7 +184,7 @@ def train(
     record_at = set(np.linspace(0, steps, min(steps, records) + 1).round())
     records, done = {0: _evaluate(function, parameters, held_out)}, 0
     try:
-        for step in tqdm(range(1, steps + 1), function.name, leave=False, disable=not (progress and _interactive())):
+        for step in _bar(range(1, steps + 1), function.name, progress=progress):
             x = torch.from_numpy(function.sample(batches, batch_size)).to(device, dtype)
             gradients = (_sectors if by_sector else _backpropagation)(x, function(*x.T))
             parts = [gradients([p[rows] for p in parameters]) for rows in groups]
@@ -246,9 +247,13 @@ def _draw(init, seeds, widths, bias) -> list[torch.Tensor]:
     return [torch.cat([t, t]) for t in stacked] if len(seeds) == 1 else stacked
 
 
-def _interactive() -> bool:
-    """A terminal, or a kernel that a Jupyter server started for a reader (nbconvert and nbval start their own)."""
-    return sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ
+def _bar(*args, progress: bool, **options) -> tqdm:
+    """tqdm, for work of more than a second and for a reader: at a terminal, or in a kernel of a Jupyter server.
+
+    (nbconvert and nbval start kernels of their own, and those are silent.)
+    """
+    reader = sys.stderr.isatty() or "JPY_SESSION_NAME" in os.environ
+    return tqdm(*args, leave=False, delay=BAR_AFTER, disable=not (progress and reader), **options)
 
 
 def _groups(n_seeds: int, entries: int) -> list[slice]:

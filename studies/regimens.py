@@ -137,11 +137,12 @@ def design() -> list[dict]:
     """Every run: its regimen ("plain", "recipe", or "no ..." with a part of the recipe left out), factors and seeds.
 
     The plain runs are half of all combinations of optimiser, initial weights and width: those whose levels, counted
-    from 0, have an even sum. Decay, rate and schedule go round by rules, chosen among sums of the levels and of their
-    halves: every level meets every level of every other factor about equally often, and within any two of optimiser,
-    initial weights and width all three vary. So no factor hides behind one other, nor decay, rate or schedule behind
-    two of the large ones; what three factors do together cannot be told from what one does. And as half is left out,
-    the odd levels of one large factor against its even ones cannot be told from what the other two do together.
+    from 0, have an even sum. Decay, rate and schedule go round by rules, which were found by a search: every level of
+    every factor meets every level of every other about equally often, and every three of optimiser, width, decay, rate
+    and schedule meet at all their levels. (Gauss-Newton has no rate and no schedule, and meets every decay at every
+    width.) Not so with initial weights: what they do together with two others cannot be told from what these do. And as
+    half is left out, the odd levels of one large factor against its even ones cannot be told from what the other two do
+    together.
 
     Decay is PyTorch's, the derivative of half of it times the sum of squares, in plain runs; in the others the argument
     of ``train_optimal``.
@@ -162,9 +163,13 @@ def design() -> list[dict]:
                             "optimizer": optimizer,
                             "init": init,
                             "width": width,
-                            "decay": DECAYS[(i + w // 2 - o // 2) % 3],
-                            "rate": RATES[(i // 2 + w // 2 + o) % 3] if by_rate else "",
-                            "schedule": SCHEDULES[(i // 2 + w + w // 2 + o // 2) % 2] if by_rate else "",
+                            "decay": DECAYS[(i // 2 + o % 2 + 2 * (o // 2 + w // 2)) % 3],
+                            "rate": RATES[2 * (i // 2 + o // 2 + w - w // 2) % 3] if by_rate else "",
+                            "schedule": SCHEDULES[
+                                (o // 2 + w + w // 2 + (i // 2 == (o % 2 + 2 * (w // 2) + 1) % 3)) % 2
+                            ]
+                            if by_rate
+                            else "",
                             "seeds": 1000 if smallest[0] * sum(smallest[1:-1]) * width <= 4 else 200,
                         }
                     )

@@ -38,12 +38,12 @@ def test_every_pair_of_levels_is_met_about_equally_often(one, other):
     assert max(counts.values()) <= 2 * min(counts.values())
 
 
-@pytest.mark.parametrize("pair", [*combinations(FACTORS[:3], 2)])
-def test_no_small_factor_hides_behind_two_large_ones(pair):
+@pytest.mark.parametrize("three", [*combinations([f for f in FACTORS if f != "init"], 3)], ids="-".join)
+def test_three_factors_meet_at_all_their_levels(three):
     runs = [run for run in MINIMUM if run["optimizer"] != "gauss-newton"]
-    for small in FACTORS[3:]:
-        met = {tuple(run[factor] for factor in (*pair, small)) for run in runs}
-        assert min(Counter(levels[:2] for levels in met).values()) > 1, small
+    counts = Counter(tuple(run[factor] for factor in three) for run in runs)
+    assert set(counts) == set(product(*({run[factor] for run in runs} for factor in three)))
+    assert max(counts.values()) <= 3 * min(counts.values())
 
 
 def test_gauss_newton_meets_every_decay_with_every_width():

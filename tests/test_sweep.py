@@ -156,6 +156,7 @@ class Terminal:
 @pytest.mark.parametrize("where", ["here", "pool"])
 def test_progress_is_one_bar_over_the_calls(where, pool, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("mathcircuits.training.BAR_AFTER", 0)
     short = [{"function": "identity", "seeds": [k], "steps": 2, "progress": True} for k in range(3)]
     sweep(short, pool if where == "pool" else None)
     shown = "".join(sys.stderr.written)

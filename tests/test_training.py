@@ -603,6 +603,9 @@ def test_a_bar_is_shown_to_readers_only(monkeypatch, capsys, interactive, progre
         monkeypatch.setenv("JPY_SESSION_NAME", "01_identity.ipynb")
     monkeypatch.setattr("sys.stderr.isatty", lambda: interactive == "terminal")
     train(IDENTITY, seeds=[0], steps=20, progress=progress)
+    assert capsys.readouterr() == ("", "")  # as it is done at once
+    monkeypatch.setattr("mathcircuits.training.BAR_AFTER", 0)
+    train(IDENTITY, seeds=[0], steps=20, progress=progress)
     out, err = capsys.readouterr()
     assert out == ""
     assert ("identity" in err and "/20" in err) if interactive and progress else err == ""
