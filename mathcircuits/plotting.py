@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 from numbers import Real
 
 import matplotlib.pyplot as plt
@@ -468,6 +469,7 @@ def _largest(network: Network) -> float:
     return max(float(np.abs(w.astype(float)).max()) for w in network.weights) or 1.0
 
 
+@cache  # as the same few words are measured hundreds of times
 def _size(text: str, em: float) -> tuple[float, float]:
     """Width and height of a bold text, with a little room around it."""
     lines = text.split("\n")
