@@ -155,7 +155,7 @@ def design() -> list[dict]:
                 for i, init in enumerate(INITS):
                     if (o + w + i) % 2 or _too_large(name, optimizer, width):
                         continue
-                    by_rate = optimizer != "gauss-newton"
+                    by_rate, turned = optimizer != "gauss-newton", i // 2 == (o % 2 + 2 * (w // 2) + 1) % 3
                     runs.append(
                         {
                             "function": name,
@@ -165,11 +165,7 @@ def design() -> list[dict]:
                             "width": width,
                             "decay": DECAYS[(i // 2 + o % 2 + 2 * (o // 2 + w // 2)) % 3],
                             "rate": RATES[2 * (i // 2 + o // 2 + w - w // 2) % 3] if by_rate else "",
-                            "schedule": SCHEDULES[
-                                (o // 2 + w + w // 2 + (i // 2 == (o % 2 + 2 * (w // 2) + 1) % 3)) % 2
-                            ]
-                            if by_rate
-                            else "",
+                            "schedule": SCHEDULES[(o // 2 + w + w // 2 + turned) % 2] if by_rate else "",
                             "seeds": 1000 if smallest[0] * sum(smallest[1:-1]) * width <= 4 else 200,
                         }
                     )
