@@ -26,7 +26,7 @@ slides: | $(VENV)/.installed  ## build the slides from the notebooks and figures
 	$(BIN)/python tools/slides.py
 
 study: | $(VENV)/.installed  ## make the runs that notebook 12 reads anew, in minutes; after an interruption it goes on
-	$(BIN)/python studies/regimens.py
+	$(BIN)/python studies/compare_regimens.py
 
 test: lint  ## lint, unit tests and doctests, then every notebook executed again and compared
 	$(BIN)/pytest -n 2 --durations=10
@@ -66,10 +66,10 @@ build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt | $(VENV)/.insta
 
 $(patsubst %,build/%/executed,$(filter %12_training_regimens,$(NAMES))): $(wildcard studies/*.py notebooks/data/*.csv)
 
-# Notebook 16 quotes numbers of the others from slides/facts.json, so it comes after them, and they are gathered anew. (A
+# Notebook 21 quotes numbers of the others from slides/facts.json, so it comes after them, and they are gathered anew. (A
 # run that fails after that leaves this one file ahead of the notebooks, until the next run.)
-build/16_what_it_means/executed: build/facts
-build/facts: $(filter-out build/16_% build/solutions/%,$(NAMES:%=build/%/executed))
+build/21_what_it_means/executed: build/facts
+build/facts: $(filter-out build/21_% build/solutions/%,$(NAMES:%=build/%/executed))
 	@$(BIN)/python tools/slides.py --facts
 	@touch $@
 

@@ -1,11 +1,12 @@
 """Mathematical circuits in the smallest neural networks: derived, proved, trained, compared."""
 
 from mathcircuits import circuits
-from mathcircuits.canonical import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
 from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
+from mathcircuits.forms import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
 from mathcircuits.functions import FUNCTIONS, Function
 from mathcircuits.naming import Circuit, Neuron
 from mathcircuits.network import Network
+from mathcircuits.optimal import train_optimal
 from mathcircuits.plotting import (
     draw_activations,
     draw_comparison,
@@ -18,7 +19,6 @@ from mathcircuits.plotting import (
 from mathcircuits.prediction import Prediction, predict
 from mathcircuits.proof import Proof, find_network, prove_equal
 from mathcircuits.reading import Reading, read
-from mathcircuits.regimens import train_optimal
 from mathcircuits.sweeping import sweep
 from mathcircuits.training import Runs, train
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mathcircuits.canonical import canonical, lines, snap, spread
+from mathcircuits.forms import canonical, lines, snap, spread
 from mathcircuits.network import Network, linear_formula
 
 Terms = list[tuple]  # what a sum is made of: pairs (coefficient, text)

@@ -19,7 +19,7 @@ from operator import or_
 import numpy as np
 import torch
 
-from mathcircuits.canonical import FunctionForm, Kink, canonical, function_form, lines, merge_layers, snap
+from mathcircuits.forms import FunctionForm, Kink, canonical, function_form, lines, merge_layers, snap
 from mathcircuits.functions import FUNCTIONS, Function
 from mathcircuits.naming import Circuit, Neuron, formula, listed, name_units, nearest, number, shortened, sum_of_inputs
 from mathcircuits.network import Network

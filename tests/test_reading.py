@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from test_canonical import HALF, LEAST_NORM, permuted, rational, with_units
+from test_forms import HALF, LEAST_NORM, permuted, rational, with_units
 
 import mathcircuits as mc
 from mathcircuits import FUNCTIONS, Network, canonical, circuits, read, train

@@ -8,9 +8,9 @@ from itertools import combinations, pairwise, product
 from types import SimpleNamespace
 from unittest import mock
 
+import compare_regimens as study
 import numpy as np
 import pytest
-import regimens as study
 import torch
 
 import mathcircuits
@@ -157,9 +157,9 @@ def test_every_ablation_leaves_out_what_it_names_and_nothing_else(monkeypatch):
     seen, names = {}, ("REPAIR", "POLISH", "_remove", "_simplify")
 
     def optimal(function, **options):
-        seen.update(options, **{name: getattr(mathcircuits.regimens, name) for name in names})
+        seen.update(options, **{name: getattr(mathcircuits.optimal, name) for name in names})
 
-    usual = {name: getattr(mathcircuits.regimens, name) for name in names}
+    usual = {name: getattr(mathcircuits.optimal, name) for name in names}
     monkeypatch.setattr(study, "train_optimal", optimal)
     without = {
         "recipe": {},
@@ -179,14 +179,14 @@ def test_every_ablation_leaves_out_what_it_names_and_nothing_else(monkeypatch):
     study.recipe(FUNCTIONS["minimum"], range(3), "zeros")
     weights = [torch.ones(1, 2, 2)]
     assert seen["_simplify"](weights, None, None) is weights
-    assert {name: getattr(mathcircuits.regimens, name) for name in names} == usual
+    assert {name: getattr(mathcircuits.optimal, name) for name in names} == usual
 
 
 def test_without_choice_the_first_unit_goes_and_all_else_stays():
     runs = train(FUNCTIONS["minimum"], seeds=range(4), steps=5, widths=(2, 5, 1))
     weights, x = [w.clone() for w in runs.final], torch.randn(2, 32, dtype=torch.float64)
-    with mock.patch.object(mathcircuits.regimens, "_remove", study._remove_any):
-        hidden, out = mathcircuits.regimens._prune(weights, x, 0, 1e-5)
+    with mock.patch.object(mathcircuits.optimal, "_remove", study._remove_any):
+        hidden, out = mathcircuits.optimal._prune(weights, x, 0, 1e-5)
     assert torch.equal(hidden, runs.final[0][:, 1:]) and torch.equal(out, runs.final[1][:, :, 1:])
 
 

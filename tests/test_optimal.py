@@ -8,7 +8,7 @@ import torch
 
 from mathcircuits import FUNCTIONS, Network, canonical, prove_equal, snap, train, train_optimal
 from mathcircuits.functions import Function
-from mathcircuits.regimens import _descend, _linearized, _remove, _simplify
+from mathcircuits.optimal import _descend, _linearized, _remove, _simplify
 from mathcircuits.training import pytorch_init
 
 MINIMUM = FUNCTIONS["minimum"]

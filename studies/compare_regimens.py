@@ -1,6 +1,6 @@
 """The study of notebook 12: which regimens of training end in the optimal circuit?
 
-    python studies/regimens.py      makes every run of the design and writes notebooks/data/regimens.csv
+    python studies/compare_regimens.py      makes every run of the design and writes notebooks/data/regimens.csv
 
 It takes some minutes on two cores. Finished runs are kept in build/: after an interruption, the same command goes on
 from there. The table is written once all runs are done, whole. Runs kept by other code than the present are not used.
@@ -34,9 +34,9 @@ from mathcircuits import (
     Function,
     Network,
     canonical,
+    optimal,
     prove_equal,
     read,
-    regimens,
     snap,
     train,
     train_optimal,
@@ -230,7 +230,7 @@ def wide(function: Function, width: int) -> tuple[int, ...]:
 
 def newton(function: Function, *, seeds, widths, init, decay) -> Runs:
     """Nothing but the descent of ``train_optimal``: no pruning, no polish, no second attempt."""
-    with mock.patch.multiple(regimens, FIT=NEWTON_STEPS, POLISH=0, _simplify=lambda weights, *_: weights):
+    with mock.patch.multiple(optimal, FIT=NEWTON_STEPS, POLISH=0, _simplify=lambda weights, *_: weights):
         options = {"wide": 1, "attempts": 1, "n_inputs": NEWTON_INPUTS, "progress": False}
         return train_optimal(function, seeds=seeds, widths=widths, init=init, decay=decay, **options)
 
@@ -245,18 +245,18 @@ def recipe(function: Function, seeds, without: str) -> Runs:
         "polish": {"POLISH": 0},
         "zeros": {"_simplify": lambda weights, *_: weights},
     }.get(without, {})
-    with mock.patch.multiple(regimens, **changed) if changed else nullcontext():
+    with mock.patch.multiple(optimal, **changed) if changed else nullcontext():
         return train_optimal(function, seeds=seeds, progress=False, **options)
 
 
-_remove = regimens._remove
+_remove = optimal._remove
 
 
 def _remove_any(weights, x, decay, candidates, zeroed, free=None, allowed=None):
     """Instead of the unit that costs least, the first one, and nothing makes up for it at once."""
     if free is not None:
         return _remove(weights, x, decay, candidates, zeroed, free, allowed)
-    parameters = regimens._flatten(weights)
+    parameters = optimal._flatten(weights)
     return parameters, torch.zeros(len(parameters), dtype=torch.long)
 
 
