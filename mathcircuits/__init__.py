@@ -3,7 +3,7 @@
 from mathcircuits import circuits
 from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
 from mathcircuits.forms import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
-from mathcircuits.functions import FUNCTIONS, Function
+from mathcircuits.functions import BITS, FUNCTIONS, Function
 from mathcircuits.naming import Circuit, Neuron
 from mathcircuits.network import Network
 from mathcircuits.optimal import train_optimal
@@ -20,9 +20,10 @@ from mathcircuits.prediction import Prediction, predict
 from mathcircuits.proof import Proof, find_network, prove_equal
 from mathcircuits.reading import Reading, read
 from mathcircuits.sweeping import sweep
-from mathcircuits.training import Runs, train
+from mathcircuits.training import Runs, pytorch_init, train
 
 __all__ = [
+    "BITS",
     "FUNCTIONS",
     "INK",
     "MUTED",
@@ -53,6 +54,7 @@ __all__ = [
     "merge_layers",
     "predict",
     "prove_equal",
+    "pytorch_init",
     "read",
     "save_figure",
     "snap",

@@ -85,6 +85,15 @@ class Runs:
         weights, biases = (self.initial, self.initial_biases) if initial else (self.final, self.final_biases)
         return Network([w[rows[0]].double() for w in weights], [b[rows[0]].double() for b in biases])
 
+    def solved_networks(self) -> list[Network]:
+        """Return the networks that the solved seeds ended as, in the order of ``seeds[solved]``.
+
+        >>> from mathcircuits import FUNCTIONS
+        >>> len(train(FUNCTIONS["identity"], seeds=range(100)).solved_networks())
+        42
+        """
+        return [self.network(seed) for seed in self.seeds[self.solved]]
+
     def __getstate__(self) -> dict:
         """What is pickled: the name of a function in FUNCTIONS, for functions hold lambdas."""
         name = self.function.name

@@ -759,3 +759,11 @@ def test_a_gpu_trains_the_same_networks(name, recipe):
         torch.testing.assert_close(w.cpu(), v, rtol=0, atol=1e-9)
     assert there.outcome.tolist() == here.outcome.tolist()
     assert there.network(3)(*[0.5] * there.widths[0]) == pytest.approx(here.network(3)(*[0.5] * here.widths[0]))
+
+
+def test_solved_networks_are_those_of_the_solved_seeds_in_order():
+    runs = train(FUNCTIONS["identity"], seeds=[5, 0, 3, 7])
+    assert runs.solved.any() and not runs.solved.all()
+    assert runs.solved_networks() == [
+        runs.network(seed) for seed in (5, 0, 3, 7) if runs.loss[runs.seeds == seed, -1] < 1e-6
+    ]
