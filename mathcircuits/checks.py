@@ -7,7 +7,7 @@ is returned is an int, a Fraction or a float of Python: numpy's integers overflo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Integral, Rational, Real
 from typing import Any
@@ -108,7 +108,7 @@ def integer(what: str, value: object, *, at_least: int | None = None, at_most: i
 
 
 def listed(sentence: str, value: object) -> list:
-    """Let through what a list, tuple, range, iterator, array or tensor holds; a sentence is what the error says.
+    """Let through what a list, tuple, set, iterator, array or tensor holds; a sentence is what the error says.
 
     >>> listed("a list is wanted", np.array([1, 2])) == listed("a list is wanted", iter((1, 2)))
     True
@@ -116,7 +116,7 @@ def listed(sentence: str, value: object) -> list:
     if isinstance(value, np.ndarray) or hasattr(value, "detach"):
         fits = value.ndim > 0
     else:
-        fits = isinstance(value, Sequence | Iterator) and not isinstance(value, str | bytes)
+        fits = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
     if not fits:
         raise TypeError(sentence)
     return list(value)
