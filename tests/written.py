@@ -137,8 +137,15 @@ def equal(left, right, point=(0,), direction=(1,), low=-math.inf, high=math.inf)
 
 
 def continuous(thing, low=-math.inf, high=math.inf):
-    steps = walk([thing], (0,), (1,), low, high)
-    return all(after is None or [v for v, _ in after[0]] == [v for v, _ in here[0]] for _, _, here, after in steps)
+    """Tell whether a thing of one input and one value is so: its values are the limits from both sides."""
+    last = None
+    for way, at, [[(value, _)]], after in walk([thing], (0,), (1,), low, high):
+        if last and last[0] == way and last[2] + last[3] * abs(at - last[1]) != value:
+            return False
+        if after and after[0][0][0] != value:
+            return False
+        last = after and (way, at, *after[0][0])
+    return True
 
 
 def as_network(rng, thing, low=-math.inf, high=math.inf):
@@ -154,6 +161,7 @@ def as_network(rng, thing, low=-math.inf, high=math.inf):
             if slope is not None and new != slope:
                 bends.append((at, way * (new - slope)))
             slope, first = new, new if first is None else first
+    slope = slope or 0  # a box may be a point
     constant = value - slope * start - sum(bend * max(start - at, 0) for at, bend in bends)
     units = []
     for at, bend in bends:
