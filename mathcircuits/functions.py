@@ -292,7 +292,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("minimum_of_three", 3, r"\min(x_1, x_2, x_3)", _minimum_of, (3, 4, 3, 1)),
         Function("minimum_of_four", 4, r"\min(x_1, x_2, x_3, x_4)", _minimum_of, (4, 6, 3, 1)),
         # More functions of real numbers.
-        Function("relu", 1, r"\max(x, 0)", lambda m, x: m.maximum(x, 0 * x), (1, 1, 1)),
+        Function("relu", 1, r"\max(x, 0)", lambda m, x: m.maximum(x, 0), (1, 1, 1)),
         Function("leaky_relu", 1, r"\max(x, x/4)", lambda m, x: m.maximum(x, x / 4), (1, 2, 1)),
         Function("maximum", 2, r"\max(x_1, x_2)", _maximum_of, (2, 3, 1)),
         Function("distance", 2, r"|x_1 - x_2|", lambda m, x1, x2: m.abs(x1 - x2), (2, 2, 1)),
@@ -300,7 +300,7 @@ FUNCTIONS: dict[str, Function] = {
         Function(
             "absolute_maximum", 2, r"\max(|x_1|, |x_2|)", lambda m, x1, x2: m.maximum(m.abs(x1), m.abs(x2)), (2, 4, 1)
         ),
-        Function("positive_maximum", 2, r"\max(0, x_1, x_2)", lambda m, *x: _maximum_of(m, 0 * x[0], *x), (2, 2, 2, 1)),
+        Function("positive_maximum", 2, r"\max(0, x_1, x_2)", lambda m, *x: _maximum_of(m, 0, *x), (2, 2, 2, 1)),
         Function("median_of_three", 3, r"\mathrm{median}(x_1, x_2, x_3)", _median, (3, 5, 3, 1)),
         Function(
             "sort_two", 2, r"\mathrm{sort}(x_1, x_2)", lambda m, *x: (_minimum_of(m, *x), _maximum_of(m, *x)), (2, 4, 2)
@@ -316,7 +316,7 @@ FUNCTIONS: dict[str, Function] = {
             "clip",
             1,
             r"\min(\max(x, 0), 1)",
-            lambda m, x: m.minimum(m.maximum(x, 0 * x), 0 * x + 1),
+            lambda m, x: m.minimum(m.maximum(x, 0), 1),
             (1, 2, 1),
             low=-1,
             high=2,
@@ -325,7 +325,7 @@ FUNCTIONS: dict[str, Function] = {
             "soft_threshold",
             1,
             r"\max(x - 1, 0) + \min(x + 1, 0)",
-            lambda m, x: m.maximum(x - 1, 0 * x) + m.minimum(x + 1, 0 * x),
+            lambda m, x: m.maximum(x - 1, 0) + m.minimum(x + 1, 0),
             (1, 2, 1),
             low=-2,
             high=2,
@@ -335,7 +335,7 @@ FUNCTIONS: dict[str, Function] = {
             "step",
             1,
             r"[x \geq 0]",
-            lambda m, x: m.where(x < 0, 0 * x, 0 * x + 1),
+            lambda m, x: m.where(x < 0, 0, 1),
             (1, 2, 1),
             low=-3,
             high=3,
@@ -345,7 +345,7 @@ FUNCTIONS: dict[str, Function] = {
             "indicator",
             1,
             r"[x = 0]",
-            lambda m, x: m.where(x == 0, 0 * x + 1, 0 * x),
+            lambda m, x: m.where(x == 0, 1, 0),
             (1, 3, 1),
             low=-3,
             high=3,

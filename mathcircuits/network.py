@@ -367,7 +367,7 @@ class Network:
 
 
 def linear_formula(row, bias, inputs: Sequence[str]) -> str:
-    """Write Σ row·inputs + bias as text: floats with three decimals, ones left out, and what would print as zero.
+    """Write Σ row·inputs + bias as text: floats with three decimals, without ones and what would print as zero.
 
     >>> linear_formula([1, Fraction(-1, 2), 0], 0, ["a", "b", "c"])
     'a - 1/2 b'

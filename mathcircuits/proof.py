@@ -195,9 +195,10 @@ def find_network(
 def _signed_rows(
     network: Network, widths: tuple[int, ...], bias: bool
 ) -> tuple[list[tuple[int, np.ndarray]], Fraction]:
-    """Return for each hidden unit the sign of its outgoing weight, and incoming weights that have taken up its size.
+    """Return what tells a network whatever the scale and order of its hidden units.
 
-    With biases, the unit's is the last of the row. And the bias of the output.
+    For each unit the sign of its outgoing weight, and its incoming weights (with biases, its own is the last) times the
+    size of that weight; and the bias of the output.
     """
     checks.instance("to be excluded,", network, Network)
     if network.widths != widths or not (bias or network.bias_free):
