@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cache
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,8 +20,10 @@ from matplotlib.patches import Circle
 from matplotlib.textpath import TextPath
 
 from mathcircuits.figures import INK, MUTED, NEGATIVE, PAPER, POSITIVE, SIGNS
-from mathcircuits.network import Network
-from mathcircuits.reading import Reading
+from mathcircuits.network import Network, node_names
+
+if TYPE_CHECKING:
+    from mathcircuits.reading import Reading
 
 # A diagram is laid out in ems (1 = the size of its labels), so that it looks the same at any size.
 EM = 12.0  # points, where the page is wide enough
@@ -56,7 +59,7 @@ def draw_network(
     >>> draw_network(Network([[[1], [-1]], [[1, -1]]]), title="identity").get_title()
     'identity'
     """
-    network = network.given if isinstance(network, Reading) else network
+    network = getattr(network, "given", network)  # of a Reading
     diagram = _Diagram([network])
     ax = ax or diagram.panels(1, header=title is not None)[0]
     places = diagram.place([network]) if labels else {}
@@ -478,5 +481,4 @@ def _size(text: str, em: float) -> tuple[float, float]:
 
 
 def _node_names(widths: Sequence[int], k: int) -> list[str]:
-    letter = "x" if k == 0 else "y" if k == len(widths) - 1 else "h"
-    return [f"${letter}_{{{i + 1}}}$" if widths[k] > 1 or letter == "h" else f"${letter}$" for i in range(widths[k])]
+    return [f"${name[0]}_{{{name[1:]}}}$" if name[1:] else f"${name}$" for name in node_names(widths)[k]]

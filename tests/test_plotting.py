@@ -154,6 +154,16 @@ def test_heatmaps_show_every_weight_on_one_scale():
         mc.draw_weights(network, titles=["a", "b"])
 
 
+def test_heatmaps_name_units_as_equations_do():
+    network = Network([np.ones((2, 1)), np.ones((3, 2)), np.ones((1, 3))])
+    labels = [
+        [t.get_text() for t in (*ax.get_xticklabels(), *ax.get_yticklabels())] for ax in mc.draw_weights(network).axes
+    ]
+    plain = [[label.translate(str.maketrans("", "", "${}_")) for label in panel] for panel in labels]
+    assert plain == [["x", "h1", "h2"], ["h1", "h2", "g1", "g2", "g3"], ["g1", "g2", "g3", "y"]]
+    assert [line.split(" = ")[0] for line in str(network).split("\n")] == ["h1", "h2", "g1", "g2", "g3", "y"]
+
+
 def test_function_of_one_input_is_its_graph():
     ax = mc.draw_function(FUNCTIONS["absolute_value"], network=circuits.identity())
     network, function = (line.get_data() for line in ax.lines[2:])
