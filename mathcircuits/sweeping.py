@@ -9,8 +9,9 @@ from concurrent.futures import Executor, as_completed
 
 import torch
 
+from mathcircuits import checks
 from mathcircuits.functions import FUNCTIONS, Function
-from mathcircuits.training import Runs, _bar, train
+from mathcircuits.training import Runs, _bar, _seeds, train
 
 
 def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress: bool = True) -> list[Runs]:
@@ -40,8 +41,10 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
     identity (1, 2, 1), 100 seeds, 500 steps: 58 failed, 42 solved
     identity (1, 2, 1), 100 seeds, 500 steps: 99 failed, 1 solved
     """
-    if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(f"{executor!r} was given as the executor; wanted a concurrent.futures.Executor or None")
+    checks.instance("the runs", runs, Iterable, wanted="dicts of arguments of train")
+    wanted = "a concurrent.futures.Executor or None"
+    checks.instance("the executor", executor, Executor, type(None), wanted=wanted)
+    progress = checks.flag("progress", progress)
     shares, threads, futures = [_arguments(run) for run in runs], torch.get_num_threads(), []
     try:
         if executor is None:
@@ -58,8 +61,7 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
 
 def _arguments(run) -> dict:
     """Return all arguments of a call of ``train``, with the function's name for the function."""
-    if not isinstance(run, Mapping):
-        raise TypeError(f"{run!r} was given as a run; wanted a dict of arguments of train")
+    checks.instance("the run", run, Mapping, wanted="a dict of arguments of train")
     try:
         bound = inspect.signature(train).bind(**run)
     except TypeError as error:
@@ -68,8 +70,10 @@ def _arguments(run) -> dict:
     function = bound.arguments["function"]
     name = function.name if isinstance(function, Function) else function
     if not isinstance(name, str) or function not in (name, FUNCTIONS.get(name)) or name not in FUNCTIONS:
-        raise ValueError(f"function {name!r} was given; wanted one of FUNCTIONS or its name, by which it is sent")
-    return {**bound.arguments, "function": name, "seeds": tuple(bound.arguments["seeds"]), "progress": False}
+        raise ValueError(
+            f"function {checks.shown(name)} was given; wanted one of FUNCTIONS or its name, by which it is sent"
+        )
+    return {**bound.arguments, "function": name, "seeds": _seeds(bound.arguments["seeds"]), "progress": False}
 
 
 def _train(share: dict) -> Runs:

@@ -230,12 +230,6 @@ def test_unit_that_hardly_depends_on_its_inputs_leaves_its_constant():
     assert canonical(network) == Network([[[1]], [[1]]], [[0], [5]])
 
 
-@pytest.mark.parametrize("tolerance", [-1e-3, np.nan])
-def test_bad_tolerance(tolerance):
-    with pytest.raises(ValueError, match="wanted zero or more"):
-        canonical(circuits.minimum(), tolerance=tolerance)
-
-
 # Snapping
 
 
@@ -260,12 +254,6 @@ def test_snap_is_the_nearest_of_all_small_rationals(limit):
 def test_snap_keeps_names_and_leaves_exact_networks_alone():
     assert snap(circuits.minimum()) == (circuits.minimum(), 0)
     assert snap(circuits.minimum().to_float()).network.names == circuits.minimum().names
-
-
-@pytest.mark.parametrize("limit", [0, -3, np.nan])
-def test_bad_denominator(limit):
-    with pytest.raises(ValueError, match="wanted at least 1"):
-        snap(circuits.minimum(), max_denominator=limit)
 
 
 # Merging layers
@@ -391,5 +379,3 @@ def test_kinks_that_hardly_bend_leave_their_chord():
 def test_form_wants_one_hidden_layer_and_one_output(network):
     with pytest.raises(ValueError, match="wanted one hidden layer and one output"):
         function_form(network)
-    with pytest.raises(ValueError, match="wanted zero or more"):
-        function_form(network, tolerance=-1)

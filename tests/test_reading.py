@@ -11,6 +11,7 @@ from test_forms import HALF, LEAST_NORM, permuted, rational, with_units
 
 import mathcircuits as mc
 from mathcircuits import FUNCTIONS, Network, canonical, circuits, read, train
+from mathcircuits import reading as reading_module
 
 SIX = ("identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum")
 # Of the maximum of six, in twelfths, the proof takes z3 too long: notebook 14 has another.
@@ -381,6 +382,22 @@ def test_circuits_of_wider_networks():
     assert read(network).formula == read(network.to_float()).formula == "3/2 x2 − 2 x1 + 4 relu(x1 − x2)"
 
 
+def test_a_reading_does_not_depend_on_what_was_read_before():
+    """Equal boxes give equal words, written as integers or as floats, whichever comes first."""
+    lifted = circuits.positive_reconstructor() @ (circuits.linear([1, 0, 0]) + 5) - 5
+    network = circuits.minimum_of_three() + lifted - circuits.linear([1, 0, 0])  # the minimum where x1 >= -5
+    found = set()
+    for boxes in (whole := [(-2, 3), (-2.0, 3.0), (np.float32(-2), Fraction(3))]), whole[::-1]:
+        reading_module._proved.cache_clear(), reading_module._simplest.cache_clear()
+        found |= {
+            (repr(reading), reading.proof.claim, reading.formula) for reading in (read(network, box=b) for b in boxes)
+        }
+    ((text, claim, _),) = found
+    assert claim.endswith("on [-2, 3]^3") and "on [−2, 3]^3" in " ".join(text.split())
+    quarters = [repr(read(network, box=box)) for box in [(-0.25, 3), (Fraction(-1, 4), 3)]]
+    assert quarters[0] == quarters[1] and "On [−0.25, 3]^3" in " ".join(quarters[0].split())
+
+
 def test_least_norm_minimum_is_read_as_it_is():
     assert read(LEAST_NORM.to_float()).formula == "1/2 x1 + 1/2 x2 − 1/2 |x1 − x2|"
     assert read(LEAST_NORM).form == read(circuits.minimum()).form
@@ -490,22 +507,3 @@ def test_bad_input(given, error, message):
     with pytest.raises(error, match=message) as raised:
         read(given)
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"box": 1},
-        {"box": (1, -1)},
-        {"box": (0, np.inf)},
-        {"box": [(0, 1)]},
-        {"tolerances": []},
-        {"tolerances": [-1]},
-        {"tolerances": [np.nan]},
-        {"nearness": -1},
-        {"max_denominator": 0},
-    ],
-)
-def test_bad_options(options):
-    with pytest.raises(ValueError, match="wanted"):
-        read(circuits.minimum(), **options)

@@ -199,14 +199,14 @@ LATER = replace(IDENTITY, name="later")
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        (None, TypeError, "^'NoneType' object is not iterable$"),
-        ([7], TypeError, "^7 was given as a run; wanted a dict of arguments of train$"),
-        ({"function": "identity"}, TypeError, "^'function' was given as a run; wanted a dict"),
+        (None, TypeError, "^the runs None was given; wanted dicts of arguments of train$"),
+        ([7], TypeError, "^the run 7 was given; wanted a dict of arguments of train$"),
+        ({"function": "identity"}, TypeError, "^the run 'function' was given; wanted a dict"),
         ([{"seeds": [0]}], TypeError, "^missing a required argument: 'function'.*: a run has seeds; wanted arguments"),
         ([{"function": "identity"}], TypeError, "^missing a required .*argument: 'seeds'.* a run has function; wanted"),
         ([{}], TypeError, "a run has nothing; wanted arguments of train$"),
         ([SWEEP[0] | {"epochs": 3}], TypeError, "unexpected keyword argument 'epochs': a run has function, seeds,"),
-        ([SWEEP[0] | {"seeds": 7}], TypeError, "not iterable"),
+        ([SWEEP[0] | {"seeds": 7}], TypeError, "^seeds 7 were given; wanted a list or range of integers$"),
         ([SWEEP[0] | {"function": "idntity"}], ValueError, "^function 'idntity' was given; wanted one of FUNCTIONS or"),
         ([SWEEP[0] | {"function": None}], ValueError, "^function None was given"),
         ([SWEEP[0] | {"function": ["identity"]}], ValueError, r"^function \['identity'\] was given"),
@@ -221,7 +221,9 @@ def test_what_cannot_be_swept_is_refused_in_one_sentence(wrong, error, message):
 
 
 def test_a_client_is_no_executor(client):
-    with pytest.raises(TypeError, match="was given as the executor; wanted a concurrent.futures.Executor or None$"):
+    with pytest.raises(
+        TypeError, match="^the executor <Client.* was given; wanted a concurrent.futures.Executor or None$"
+    ):
         sweep(SWEEP, client)
 
 
