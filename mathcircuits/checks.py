@@ -7,14 +7,14 @@ is returned is an int, a Fraction or a float of Python: numpy's integers overflo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Integral, Rational, Real
 from typing import Any
 
 import numpy as np
 
-Box = tuple[tuple[Any, Any], ...]  # (low, high) of each input
+Interval = tuple[int | Fraction | float, int | Fraction | float]  # low, high
 
 
 def shown(value: object) -> str:
@@ -107,32 +107,77 @@ def integer(what: str, value: object, *, at_least: int | None = None, at_most: i
     return given
 
 
-def box(value: object, arity: int, *, finite: bool = True, flat: bool = False) -> Box:
-    """Let through a box: one (low, high) for every input, or one for each; of numbers, arrays or tensors.
+def listed(sentence: str, value: object) -> list:
+    """Let through what a list, tuple, set, iterator, array or tensor holds; a sentence is what the error says.
+
+    >>> listed("a list is wanted", np.array([1, 2])) == listed("a list is wanted", iter((1, 2)))
+    True
+    """
+    if isinstance(value, np.ndarray) or hasattr(value, "detach"):
+        fits = value.ndim > 0
+    else:
+        fits = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    if not fits:
+        raise TypeError(sentence)
+    return list(value)
+
+
+def integers(what: str, value: object, *, at_least: int | None = None) -> tuple[int, ...]:
+    """Let through integers in a list, tuple, range, array or tensor, none below a bound.
+
+    >>> integers("widths", [2, np.int64(3), 1], at_least=1)
+    (2, 3, 1)
+    """
+    sentence = f"{what} {shown(value)} were given; wanted integers" + f" of at least {at_least}" * (
+        at_least is not None
+    )
+    numbers = [_plain(v) for v in listed(sentence, value)]
+    if not all(isinstance(v, int) for v in numbers):
+        raise TypeError(sentence)
+    if at_least is not None and not all(v >= at_least for v in numbers):
+        raise ValueError(sentence)
+    return tuple(numbers)
+
+
+def interval(sentence: str, value: object, *, finite: bool = True, flat: bool = False) -> Interval:
+    """Let through a pair (low, high) of numbers, in a tuple, list, array or tensor; a sentence is what the error says.
 
     Args:
-        finite: whether the bounds must be finite.
+        finite: whether both ends must be finite.
         flat: whether low may equal high.
+
+    >>> interval("an interval is wanted", np.array([0, 1]))
+    (0, 1)
+    """
+    ends = [_plain(end) for end in listed(f"{sentence}, of numbers", value)]
+    if None in ends:
+        raise TypeError(f"{sentence}, of numbers")
+    if len(ends) != 2:
+        raise ValueError(sentence)
+    low, high = ends
+    if not (low < high or flat and low == high):
+        raise ValueError(f"{sentence}, with low {'at most' if flat else 'below'} high")
+    if low == math.inf or high == -math.inf or finite and math.inf in (-low, high):
+        raise ValueError(f"{sentence}, {'of finite numbers' if finite else 'with a real number between'}")
+    return low, high
+
+
+def box(value: object, arity: int, *, finite: bool = True, flat: bool = False) -> tuple[Interval, ...]:
+    """Let through a box: one (low, high) for every input, or one for each; of tuples, lists, arrays or tensors.
+
+    Args:
+        finite, flat: as for ``interval``.
 
     >>> box((-1, 1), 2), box(np.array([[0, 1]]), 1)
     (((-1, 1), (-1, 1)), ((0, 1),))
     """
     sentence = f"the box {shown(value)} was given; wanted one (low, high), or one for each of {arity} inputs"
-    try:
-        pairs = [tuple(map(_plain, _listed(pair))) for pair in _listed(value)] if _depth(value) == 2 else None
-        pairs = [tuple(map(_plain, _listed(value)))] * arity if pairs is None else pairs
-    except TypeError:
-        raise TypeError(sentence) from None
-    if any(end is None for pair in pairs for end in pair):
-        raise TypeError(f"{sentence}, of numbers")
-    if len(pairs) != arity or any(len(pair) != 2 for pair in pairs):
+    pairs = listed(sentence, value)
+    if not pairs or _plain(pairs[0]) is not None:
+        pairs = [pairs] * arity
+    if len(pairs) != arity:
         raise ValueError(sentence)
-    for low, high in pairs:
-        if not (low < high or flat and low == high):
-            raise ValueError(f"{sentence}, with low {'at most' if flat else 'below'} high")
-        if low == math.inf or high == -math.inf or finite and not -math.inf < low <= high < math.inf:
-            raise ValueError(f"{sentence}, {'of finite numbers' if finite else 'with a real number between'}")
-    return tuple(pairs)
+    return tuple(interval(sentence, pair, finite=finite, flat=flat) for pair in pairs)
 
 
 def floats(what: str, value: object) -> np.ndarray:
@@ -153,6 +198,37 @@ def floats(what: str, value: object) -> np.ndarray:
     raise TypeError(f"{what} {shown(value)} was given; wanted a number, or an array of numbers")
 
 
+def inputs(taker: str, values: Sequence, arity: int, *, exact: bool = True) -> list[Fraction] | list[np.ndarray]:
+    """Let through as many inputs as something takes: Fractions if all are rational numbers, else float64 arrays.
+
+    Args:
+        exact: False for what computes in float64 only.
+
+    >>> inputs("the network", [3, np.int64(5)], 2), inputs("the network", [3, [0.5, 1]], 2)[0].tolist()
+    ([Fraction(3, 1), Fraction(5, 1)], [3.0, 3.0])
+    """
+    if len(values) != arity:
+        raise ValueError(f"{len(values)} inputs were given; {taker} takes {arity}")
+    if exact and all(isinstance(x, Rational) and not isinstance(x, np.timedelta64) for x in values):
+        return [Fraction(int(x) if isinstance(x, Integral) else x) for x in values]
+    arrays = [floats(f"input {k} of {taker},", x) for k, x in enumerate(values, 1)]
+    wanted = shape([array.shape for array in arrays])
+    return [np.broadcast_to(array, wanted) for array in arrays]
+
+
+def shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the common shape of arrays of these shapes.
+
+    >>> shape([(3, 1), (), (4,)])
+    (3, 4)
+    """
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        given = ", ".join(map(str, shapes))
+        raise ValueError(f"inputs of shapes {given} were given; wanted one shape, or shapes that go together") from None
+
+
 def _plain(value: object) -> int | Fraction | float | None:
     """Return a real number as one of Python's, or None for anything else."""
     zero_dimensional = hasattr(value, "detach") and value.ndim == 0  # a tensor
@@ -163,16 +239,3 @@ def _plain(value: object) -> int | Fraction | float | None:
     if isinstance(value, Integral):
         return int(value)
     return Fraction(value) if isinstance(value, Rational) else float(value)
-
-
-def _listed(value: object) -> list:
-    if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable):
-        raise TypeError
-    return list(value)
-
-
-def _depth(value: object) -> int:
-    """How deep a list of numbers, or what stands for one, is nested: 0 for a number."""
-    if hasattr(value, "ndim"):
-        return value.ndim
-    return 1 + max((_depth(v) for v in value), default=0) if isinstance(value, list | tuple) else 0
