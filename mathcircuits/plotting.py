@@ -88,7 +88,7 @@ def draw_activations(network: Network, *points) -> Figure:
     2
     """
     _checked(network)
-    points = [tuple(p) if isinstance(p, Iterable) and not isinstance(p, str) else (p,) for p in points]
+    points = [(p,) if np.ndim(p) == 0 else p for p in points]
     points = [tuple(checks.number("the input", x) for x in point) for point in points]
     if not points:
         raise ValueError("no points were given; wanted one or more")

@@ -12,7 +12,7 @@ import itertools
 import math
 import os
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from operator import or_
@@ -138,7 +138,7 @@ def read(
     """
     given = _network(network)
     box = tuple(tuple(map(_plainest, ends)) for ends in checks.box(box, given.arity))
-    several = tolerances if isinstance(tolerances, Iterable) and not isinstance(tolerances, str) else [tolerances]
+    several = [tolerances] if np.ndim(tolerances) == 0 else tolerances
     tolerances = sorted(checks.number("the tolerance", t, at_least=0) for t in several)
     if not tolerances:
         raise ValueError("an empty list of tolerances was given; wanted at least one")

@@ -22,8 +22,9 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
     pool gives up with its ``BrokenProcessPool``, a Dask cluster calls again elsewhere.
 
     Args:
-        runs: dicts of arguments of ``train``. The function is one of ``FUNCTIONS`` or its name, for it is sent by
-            name; other callables (``init``, ``optimizer``) are sent as the executor sends them, by pickle as a rule.
+        runs: dicts of arguments of ``train``. The function may be given by its name in ``FUNCTIONS``. What is sent to a
+            worker must be what the executor can send, by pickle as a rule: a ``Function``, ``init`` or ``optimizer`` of
+            your own is then defined in a module, and not by a lambda.
         executor: any of ``concurrent.futures``, or ``Client(...).get_executor(pure=False)`` of ``dask.distributed``;
             left out, the calls are made here, one after the other.
         progress: show one bar, over the calls, in an interactive session.
@@ -33,7 +34,7 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
 
     Raises:
         TypeError: runs that are not dicts, or lack arguments of ``train`` or have others; an executor that is none.
-        ValueError: a function that is not in ``FUNCTIONS``.
+        ValueError: a name that is not in ``FUNCTIONS``.
         Exception: what ``train`` raised, the first time that it did; calls that had not begun are cancelled.
 
     >>> for runs in sweep({"function": "identity", "seeds": range(100), "lr": lr} for lr in (0.1, 0.02)):
@@ -60,7 +61,7 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
 
 
 def _arguments(run) -> dict:
-    """Return all arguments of a call of ``train``, with the function's name for the function."""
+    """Return all arguments of a call of ``train``, with a function for its name."""
     checks.instance("the run", run, Mapping, wanted="a dict of arguments of train")
     try:
         bound = inspect.signature(train).bind(**run)
@@ -68,17 +69,16 @@ def _arguments(run) -> dict:
         raise TypeError(f"{error}: a run has {', '.join(run) or 'nothing'}; wanted arguments of train") from None
     bound.apply_defaults()
     function = bound.arguments["function"]
-    name = function.name if isinstance(function, Function) else function
-    if not isinstance(name, str) or function not in (name, FUNCTIONS.get(name)) or name not in FUNCTIONS:
-        raise ValueError(
-            f"function {checks.shown(name)} was given; wanted one of FUNCTIONS or its name, by which it is sent"
-        )
-    return {**bound.arguments, "function": name, "seeds": _seeds(bound.arguments["seeds"]), "progress": False}
+    if not isinstance(function, Function):
+        if not isinstance(function, str) or function not in FUNCTIONS:
+            raise ValueError(f"function {checks.shown(function)} was given; wanted a Function or a name in FUNCTIONS")
+        function = FUNCTIONS[function]
+    return {**bound.arguments, "function": function, "seeds": _seeds(bound.arguments["seeds"]), "progress": False}
 
 
 def _train(share: dict) -> Runs:
     torch.set_num_threads(1)
-    runs = train(**{**share, "function": FUNCTIONS[share["function"]]})
+    runs = train(**share)
     if runs.steps[-1] < share["steps"]:
         raise KeyboardInterrupt  # train gives what it has; a sweep has no use for a part
     return runs

@@ -21,7 +21,7 @@ from torch.nn.functional import pad
 from tqdm import tqdm
 
 from mathcircuits import checks
-from mathcircuits.functions import FUNCTIONS, Function
+from mathcircuits.functions import Function
 from mathcircuits.network import Network
 
 SOLVED_BELOW = 1e-6  # mean squared error; notebook 01 shows how wide the gap around it is
@@ -94,14 +94,6 @@ class Runs:
         42
         """
         return [self.network(seed) for seed in self.seeds[self.solved]]
-
-    def __getstate__(self) -> dict:
-        """What is pickled: the name of a function in FUNCTIONS, for functions hold lambdas."""
-        name = self.function.name
-        return {**vars(self), "function": name if FUNCTIONS.get(name) == self.function else self.function}
-
-    def __setstate__(self, state: dict):
-        vars(self).update(state, function=FUNCTIONS.get(state["function"], state["function"]))
 
     def __str__(self) -> str:
         counts = [f"{n:,} {name}" for name, n in zip(*np.unique(self.outcome, return_counts=True), strict=True)]
@@ -224,25 +216,20 @@ def train(
 
 def _seeds(seeds) -> tuple[int, ...]:
     """Let through distinct seeds, at least one."""
-    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
-        raise TypeError(f"seeds {checks.shown(seeds)} were given; wanted a list or range of integers")
-    seeds = tuple(checks.integer("seed", seed, at_least=0, at_most=2**63 - 1) for seed in seeds)
+    seeds = checks.integers("seeds", seeds, at_least=0)
     if not seeds:
         raise ValueError("an empty list of seeds was given; wanted at least one")
-    if len(set(seeds)) < len(seeds):
-        raise ValueError("a seed was given twice; wanted distinct seeds")
+    if len(set(seeds)) < len(seeds) or max(seeds) >= 2**63:
+        raise ValueError("a seed was given twice or is too large; wanted distinct integers below 2**63")
     return seeds
 
 
 def _widths(function: Function, widths) -> tuple[int, ...]:
     """Let through the widths of a network that may be the function; those of the function itself for None."""
-    wanted = f"{function.name} wants ({function.arity}, ..., {function.widths[-1]})"
-    widths = function.widths if widths is None else widths
-    if isinstance(widths, str) or not isinstance(widths, Iterable):
-        raise TypeError(f"widths {checks.shown(widths)} were given; {wanted}")
-    widths = tuple(checks.integer("width", n, at_least=1) for n in widths)
+    widths = checks.integers("widths", function.widths if widths is None else widths, at_least=1)
     if len(widths) < 2 or (widths[0], widths[-1]) != (function.arity, function.widths[-1]):
-        raise ValueError(f"widths {widths} were given; {wanted}")
+        wanted = f"({function.arity}, ..., {function.widths[-1]})"
+        raise ValueError(f"widths {widths} were given; {function.name} wants {wanted}")
     return widths
 
 

@@ -75,7 +75,7 @@ BAD = [
         r"^the box 5 was given; wanted one \(low, high\), or one for",
     ),
     (mc.function_form, (IDENTITY,), {"box": "01"}, TypeError, "^the box '01' was given"),
-    (mc.function_form, (IDENTITY,), {"box": ("0", "1")}, TypeError, "of numbers$"),
+    (mc.function_form, (IDENTITY,), {"box": [("0", "1")]}, TypeError, "of numbers$"),
     (mc.function_form, (IDENTITY,), {"box": [(0, 1), (0, 1)]}, ValueError, "for each of 1 inputs$"),
     (mc.function_form, (IDENTITY,), {"tolerance": INF}, ValueError, "^the tolerance inf was given"),
     (mc.function_form, (circuits.minimum_of(3),), {}, ValueError, "wanted one hidden layer and one output$"),
