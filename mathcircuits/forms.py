@@ -56,9 +56,9 @@ def _canonical_layer(network: Network, k: int, slack: float) -> Network:
         alive[0], size, rows, out = True, size * 0 + 1, rows * 0, out * 0
     kept = np.flatnonzero(alive)
     rows, out = rows[kept] / size[kept, None], out[:, kept] * size[kept]
-    share = abs(out).sum(axis=0)
-    groups = _same_direction(rows, abs(out).max(axis=0), slack)
-    means = [share[group] @ rows[group] / (share[group].sum() or 1) for group in groups]
+    reach = abs(out).max(axis=0)
+    groups = _same_direction(rows, reach, slack)
+    means = [reach[group] @ rows[group] / (reach[group].sum() or 1) for group in groups]
     order = _descending(means, 10 * slack)
     weights[k], biases[k] = np.array(means)[order, :-1], np.array(means)[order, -1]
     weights[k + 1] = np.column_stack([out[:, groups[g]].sum(axis=1) for g in order])

@@ -228,10 +228,8 @@ def _reduced(given: Network, box, tolerances, max_denominator) -> tuple[float, N
         return 0, _simplest(canonical(given), box), 0.0
     errors: dict[Network, float] = {}
     for slack in tolerances:
-        # What was rounded at a smaller tolerance is tried again: noise can add up to more than what it blurs.
-        for exact in itertools.chain([*errors], _candidates(given, box, slack, max_denominator)):
-            if exact not in errors:
-                errors[exact] = _largest_error(given, exact, box)
+        for exact in _candidates(given, box, slack, max_denominator):
+            errors[exact] = _largest_error(given, exact, box)
             if errors[exact] <= slack and _identified(exact, box)[0]:
                 return slack, exact, errors[exact]
         nearest = min(errors, key=errors.get)

@@ -1,5 +1,6 @@
 """Saved figures: the same bytes every time, whole or not at all, in light and dark, and the figure left as it was."""
 
+import io
 import json
 import re
 import subprocess
@@ -11,9 +12,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 
 import mathcircuits as mc
-from mathcircuits import circuits
+from mathcircuits import circuits, figures
 
 pytestmark = pytest.mark.usefixtures("style")
 
@@ -74,6 +76,18 @@ def test_dark_is_dark_and_signs_stay_apart(draw, tmp_path):
         assert where.any()
         assert (sign * (dark[..., 2] - dark[..., 0]))[where].min() > 0.2
         assert np.median(dark[where].max(axis=-1)) > 0.85
+
+
+def test_in_a_notebook_a_figure_keeps_its_colours_in_few_bytes():
+    drawn = mc.draw_function(mc.FUNCTIONS["minimum"]).figure
+    small, size = figures._inline_png(drawn)
+    with io.BytesIO() as full:
+        drawn.savefig(full, format="png", dpi=2 * drawn.dpi, bbox_inches="tight")
+        assert len(small) < 0.4 * len(full.getvalue())
+        before, after = (np.asarray(Image.open(file).convert("RGB"), int) for file in (full, io.BytesIO(small)))
+    assert after.shape == before.shape
+    assert (size["height"], size["width"]) == (len(before) // 2, len(before[0]) // 2)
+    assert np.quantile(abs(after - before).max(axis=-1), 0.95) < 16, "of 255 levels"
 
 
 def test_fonts_are_embedded_and_vectors_stay_vectors(tmp_path):

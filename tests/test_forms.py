@@ -202,12 +202,16 @@ def test_noisy_network_snaps_to_the_exact_form():
             assert snapped.network == canonical(exact) and snapped.distance < 2e-3
 
 
-def test_order_does_not_hang_on_noise():
+@pytest.mark.parametrize("noise", [1e-4, 3e-3])
+def test_order_does_not_hang_on_noise(noise):
+    """Nor on noise of a few times the tolerance, as units have that count for little."""
     exact = Network([[[1, Fraction(1, 8), 1], [1, Fraction(1, 8), -1]], [[1, 2]]])
     rng = np.random.default_rng(5)
     for _ in range(50):
-        noisy = permuted(exact, 0, rng).to_float().map_weights(lambda v: v + rng.uniform(-1e-4, 1e-4))
+        noisy = permuted(exact, 0, rng).to_float().map_weights(lambda v: v + rng.uniform(-noise, noise))
         assert snap(canonical(noisy), max_denominator=8).network == exact
+        normals = [kink.normal for kink in function_form(noisy).kinks]
+        assert np.round(np.array(normals) * 8).tolist() == [[8, 1, 8], [8, 1, -8]]
 
 
 def test_what_tolerance_counts_as_equal_or_zero():

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Circle
 
 import mathcircuits as mc
@@ -122,6 +122,11 @@ def test_activations_show_the_value_of_every_node():
         assert all(str(v).replace("-", "−") in shown for v in values)
         off = [c for c in ax.patches if isinstance(c, Circle) and to_hex(c.get_edgecolor()).upper() == MUTED]
         assert len(off) == values[:3].count(0)
+        for (k, i, j), line in edges(ax, network).items():
+            colour, weight = np.array(to_rgb(line.get_color())), network.weights[k][i, j]
+            full = np.array(to_rgb(POSITIVE if weight > 0 else NEGATIVE if weight < 0 else MUTED))
+            idle = (point, values[:3])[k][j] == 0
+            assert (colour >= full).all() and ((colour - full).sum() > 0.3) == idle, "what carries nothing is faded"
 
 
 def test_comparison_has_one_geometry_and_one_scale():
@@ -207,6 +212,13 @@ def test_runs_of_all_outcomes():
     assert {to_hex(c.get_color()[0]).upper() for c in ax.collections} == {INK, MUTED}
     with pytest.raises(ValueError, match="for 4 seeds and 3 records"):
         mc.draw_runs(SimpleNamespace(steps=[0, 1, 2], loss=loss, solved=runs.solved))
+
+
+def test_the_curve_among_those_of_solved_runs_is_their_median():
+    loss = [[1, 1], [1, 1e-3], [1, 1e-9], [4, 1e-8], [2, 1e-7]]
+    ax = mc.draw_runs(SimpleNamespace(steps=[0, 10], loss=loss, solved=[False, False, True, True, True]))
+    (median,) = [line for line in ax.lines if line.get_label() == "median of solved"]
+    assert median.get_ydata().tolist() == [2, 1e-8]
 
 
 def test_no_points_are_refused():

@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -226,6 +226,25 @@ def test_what_cannot_be_swept_is_refused_in_one_sentence(wrong, error, message):
     with pytest.raises(error, match=message) as caught:
         sweep(wrong)
     assert "\n" not in str(caught.value)
+
+
+class Held(Executor):
+    """Fails the first call and leaves the others where they are."""
+
+    def __init__(self):
+        self.futures = []
+
+    def submit(self, call, *arguments):
+        self.futures.append(Future())
+        if len(self.futures) == 1:
+            self.futures[0].set_exception(ValueError("no such luck"))
+        return self.futures[-1]
+
+
+def test_calls_that_have_not_begun_are_cancelled_after_a_failure():
+    with pytest.raises(ValueError, match="^no such luck$"):
+        sweep(SWEEP, executor := Held())
+    assert [future.cancelled() for future in executor.futures] == [False] + [True] * (len(SWEEP) - 1)
 
 
 def test_a_client_is_no_executor(client):

@@ -322,6 +322,7 @@ CASES = [
     ("minimum", DEEP | {"bias": True, "optimizer": "adamw", "lr": 0.01}),
     ("minimum", DEEP | {"dtype": torch.float32}),
     ("minimum_of_four", {"steps": 20}),  # a few seeds a group
+    ("minimum_of_four", {"steps": 5, "batch_size": 999}),  # rows that would not begin on a boundary of 64 bytes
 ]
 
 
