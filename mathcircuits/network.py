@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -357,7 +357,9 @@ class Network:
         kinds = [torch.nn.Linear if k % 2 == 0 else torch.nn.ReLU for k in range(len(layers))]
         if len(layers) % 2 == 0 or not all(map(isinstance, layers, kinds)):
             found = ", ".join(type(layer).__name__ for layer in layers) or type(module).__name__
-            raise TypeError(f"{found} was given; wanted a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear")
+            wanted = "a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear"
+            hint = "; of a state_dict, read(state_dict).given is the network" * isinstance(module, Mapping)
+            raise TypeError(f"{found} was given; wanted {wanted}{hint}")
         biases = [torch.zeros(m.out_features) if m.bias is None else m.bias for m in layers[::2]]
         return cls([m.weight.double() for m in layers[::2]], [b.double() for b in biases])
 

@@ -107,6 +107,13 @@ BAD = [
     (mc.read, (MINIMUM,), {"nearness": INF}, ValueError, "^nearness inf was given"),
     (mc.read, (MINIMUM,), {"max_denominator": 0}, ValueError, "^max_denominator 0 was given"),
     (mc.read, (MINIMUM,), {"max_denominator": 1.5}, TypeError, "^max_denominator 1.5 was given"),
+    (
+        Network.from_torch,
+        (IDENTITY.to_torch().state_dict(),),
+        {},
+        TypeError,
+        r"of a state_dict, read\(state_dict\).given is",
+    ),
     # plotting
     (
         mc.draw_network,
