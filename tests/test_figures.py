@@ -11,6 +11,7 @@ import gallery
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from PIL import Image
 
@@ -76,6 +77,15 @@ def test_dark_is_dark_and_signs_stay_apart(draw, tmp_path):
         assert where.any()
         assert (sign * (dark[..., 2] - dark[..., 0]))[where].min() > 0.2
         assert np.median(dark[where].max(axis=-1)) > 0.85
+
+
+def test_numbers_on_level_lines_are_light_in_the_dark():
+    """Though a new colour map gives those of a colour of their own that colour again."""
+    fig, ax = plt.subplots()
+    numbers = ax.clabel(ax.contour(np.add.outer(np.arange(5), np.arange(5))), colors="black")
+    with figures._dark(fig):
+        assert len(numbers) > 2 and all(min(to_rgb(number.get_color())) > 0.8 for number in numbers)
+    assert all(to_rgb(number.get_color()) == (0, 0, 0) for number in numbers)
 
 
 def test_in_a_notebook_a_figure_keeps_its_colours_in_few_bytes():
