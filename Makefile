@@ -44,7 +44,7 @@ clean:  ## forget which notebooks were executed (remove .venv by hand to set up 
 
 # An environment that works is kept and brought up to date; one that was left half made is made anew. The stamp comes
 # last, so an install that failed is tried again.
-$(VENV)/.installed: requirements.txt pyproject.toml
+$(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { \
 		$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)' \
 		&& echo "making $(VENV)" && $(PYTHON) -m venv --clear $(VENV); }
@@ -54,7 +54,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 # A notebook is executed on a copy, in a folder of its own. The stamp bears the time of the start, so that whatever
 # is edited meanwhile counts as newer. The kernel's log shows errors only: it warns
 # of every unencrypted local connection. Streams are joined in a second command: while executing it has no effect.
-build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt | $(VENV)/.installed
+build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt constraints.txt | $(VENV)/.installed
 	@echo "executing notebooks/$*.ipynb"
 	@rm -rf $(@D) && mkdir -p $(@D)/figures && touch $(@D)/started && cp $< $(@D)/source.ipynb
 	@MATHCIRCUITS_FIGURES=$(abspath $(@D)/figures) $(BIN)/jupyter nbconvert --log-level=WARN --to notebook --execute \

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from mathcircuits import checks
 from mathcircuits.network import Network
 
 
@@ -152,7 +153,7 @@ def subtraction() -> Network:
 
 
 def minimum() -> Network:
-    """min(x1, x2) = x1 - relu(x1 - x2): x1 reconstructed, less the greaterness of x1 over x2. Widths (2, 3, 1).
+    """min(x1, x2) = x1 - relu(x1 - x2): x1 reconstructed, minus the greaterness of x1 over x2. Widths (2, 3, 1).
 
     >>> print(minimum())
     h1 = relu(x1 - x2)
@@ -190,14 +191,12 @@ def minimum_of(n: int) -> Network:
     An odd number out waits for the next round behind a reconstructor circuit.
 
     Raises:
-        ValueError: n below 2.
+        TypeError, ValueError: n that is no integer, or below 2.
 
     >>> minimum_of(4).widths, minimum_of(3).widths
     ((4, 6, 3, 1), (3, 5, 3, 1))
     """
-    if n < 2:
-        raise ValueError(f"the minimum of {n} number(s) was asked for; wanted two or more")
-    if n == 2:
+    if checks.integer("n", n, at_least=2) == 2:
         return minimum()
     first_round = [minimum()] * (n // 2) + [reconstructor_circuit()] * (n % 2)
     return minimum_of(n - n // 2) @ reduce(or_, first_round)
@@ -213,7 +212,7 @@ def minimum_of_four() -> Network:
 
 
 def minimum_of_three() -> Network:
-    """min(x1, x2, x3) in one unit less than the tournament. Widths (3, 4, 3, 1).
+    """min(x1, x2, x3) with one unit fewer than in the tournament. Widths (3, 4, 3, 1).
 
     It is x3 - max(p, q) = (x3 - p) - relu(q - p), with p = relu(x3 - x1) and q = relu(x3 - x2).
 
@@ -372,7 +371,7 @@ def maximum_of(n: int) -> Network:
     """The maximum of n numbers, by the tournament for the minimum: -min(-x). Its widths are those of minimum_of(n).
 
     Raises:
-        ValueError: n below 2.
+        TypeError, ValueError: n that is no integer, or below 2.
 
     >>> maximum_of(5)(3, -5, 2, 7, 0)
     Fraction(7, 1)
@@ -452,6 +451,7 @@ def levels_of(n: int) -> Network:
     >>> [int(level) for level in levels_of(4)(1, 0, 1, 1)]
     [3, 2, 1, 0]
     """
+    n = checks.integer("n", n, at_least=1)
     return reduce(and_, [positiveness_detector() @ (linear([1] * n) - k) for k in range(n)])
 
 
@@ -463,6 +463,7 @@ def parity_of(n: int) -> Network:
     >>> parity_of(4)(1, 0, 1, 1), parity_of(2)(1, 1)
     (Fraction(1, 1), Fraction(0, 1))
     """
+    n = checks.integer("n", n, at_least=1)
     return linear([1, *(2 * (-1) ** k for k in range(1, n))]) @ levels_of(n)
 
 
@@ -476,7 +477,7 @@ def parity_of_three() -> Network:
 
 
 def majority() -> Network:
-    """1 if at least two of three bits are 1: their sum less 1, clipped. Widths (3, 2, 1).
+    """1 if at least two of three bits are 1: their sum minus 1, clipped. Widths (3, 2, 1).
 
     >>> majority()(1, 0, 1), majority()(1, 0, 0)
     (Fraction(1, 1), Fraction(0, 1))
@@ -513,6 +514,7 @@ def ripple_carry_adder(n: int) -> Network:
     >>> [int(bit) for bit in ripple_carry_adder(2)(0, 1, 1, 0, 1)]  # 1 + 3 = 4
     [0, 0, 1]
     """
+    n = checks.integer("n", n, at_least=1)
     bit, chain = positive_reconstructor(), linear(*np.eye(2 * n + 1, dtype=int))
     for k in range(n):
         chain = reduce(or_, [bit] * k + [full_adder()] + [bit] * (2 * (n - 1 - k))) @ chain
@@ -602,7 +604,7 @@ def maximum_of_six() -> Network:
 def tent() -> Network:
     """1 - |2x - 1| on [0, 1]: up to 1 at a half, and down again. Widths (1, 2, 1), with a bias.
 
-    It is 2 relu(x) - 4 relu(x - 1/2), a positiveness less twice the greaterness of x over a half.
+    It is 2 relu(x) - 4 relu(x - 1/2), a positiveness minus twice the greaterness of x over a half.
 
     >>> print(tent())
     h1 = relu(x)
@@ -618,30 +620,30 @@ def sawtooth(teeth: int) -> Network:
     After Telgarsky (2016). Widths (1, 2, ..., 2, 1) with 1 + log2(teeth) hidden layers.
 
     Raises:
-        ValueError: a number of teeth that is not 1, 2, 4, ...
+        TypeError, ValueError: a number of teeth that is not 1, 2, 4, ...
 
     >>> sawtooth(4).widths, [int(sawtooth(4)(Fraction(k, 8))) for k in range(9)]
     ((1, 2, 2, 2, 1), [0, 1, 0, 1, 0, 1, 0, 1, 0])
     """
-    if teeth < 1 or teeth & (teeth - 1):
-        raise ValueError(f"{teeth} teeth were asked for; wanted a power of two")
+    teeth = checks.integer("the number of teeth", teeth, at_least=1)
+    if teeth & (teeth - 1):
+        raise ValueError(f"the number of teeth {teeth} was given; wanted a power of two")
     return tent() if teeth == 1 else tent() @ sawtooth(teeth // 2)
 
 
 def square(depth: int) -> Network:
     """x^2 on [0, 1], right at the 2^depth + 1 multiples of 2^-depth and straight between. Biases.
 
-    It is x less the tents: with t the tent map, x - t(x)/4 - t(t(x))/16 - ... (Yarotsky 2017). Between those points
+    It is x minus the tents: with t the tent map, x - t(x)/4 - t(t(x))/16 - ... (Yarotsky 2017). Between those points
     it is too large, by 4^-(depth + 1) at most. Widths (1, 2, 3, ..., 3, 1) with depth hidden layers.
 
     Raises:
-        ValueError: a depth below 1.
+        TypeError, ValueError: a depth that is no integer, or below 1.
 
     >>> square(3).widths, square(3)(Fraction(5, 8)), square(3)(Fraction(9, 16)) - Fraction(9, 16) ** 2
     ((1, 2, 3, 3, 1), Fraction(25, 64), Fraction(1, 256))
     """
-    if depth < 1:
-        raise ValueError(f"depth {depth} was asked for; wanted at least 1")
+    checks.integer("depth", depth, at_least=1)
     # A layer takes the tent t and the sum s so far to the next: t' = tent(t), s' = s - t'/4^k. Both are never negative.
     network = linear([1], [1])
     for k in range(1, depth + 1):
@@ -657,7 +659,7 @@ def square(depth: int) -> Network:
 
 
 def multiplication(depth: int) -> Network:
-    """x1 x2 on [-1, 1] x [-1, 1], to within 4^-(depth + 1): the square of |x1 + x2|/2 less that of |x1 - x2|/2.
+    """x1 x2 on [-1, 1] x [-1, 1], to within 4^-(depth + 1): the square of |x1 + x2|/2 minus that of |x1 - x2|/2.
 
     One hidden layer for the absolute values, and depth for the squares. Widths (2, 4, 4, 6, ..., 6, 1).
 
@@ -684,8 +686,13 @@ def assemble(definition: Callable, arity: int) -> Network:
         definition: ``definition(m, *inputs)`` as in ``Function``, of +, -, numbers as factors and terms, and ``abs``,
             ``minimum`` and ``maximum`` of ``m``.
 
+    Raises:
+        TypeError: a definition that gives anything but a sum of such.
+
     >>> bend = assemble(lambda m, x1, x2: 2 * m.abs(x1) - m.minimum(x1, x2) + 1, 2)
     >>> bend(3, -5), bend.widths
     (Fraction(12, 1), (2, 5, 1))
     """
-    return definition(OPERATIONS, *map(linear, np.eye(arity, dtype=int)))
+    checks.instance("the definition", definition, Callable, wanted="a callable")
+    inputs = np.eye(checks.integer("the arity", arity, at_least=1), dtype=int)
+    return checks.instance("the value of the definition", definition(OPERATIONS, *map(linear, inputs)), Network)

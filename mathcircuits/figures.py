@@ -31,7 +31,7 @@ PAPER = "#FFFFFF"
 
 SIGNS = LinearSegmentedColormap.from_list("mathcircuits", [NEGATIVE, PAPER, POSITIVE])
 FORMATS = ("svg", "pdf", "png")
-_SAVED: dict[str, str] = {}  # the cell that saved each name, in this process
+MARK = "mathcircuits/mathcircuits.mplstyle"  # what tells a clone of the project, beside its pyproject.toml
 logging.getLogger("fontTools").setLevel(logging.ERROR)  # or it warns of the dates inside the fonts, once a PDF
 
 # Four colours and what they are on a dark slide. One affine map of RGB space takes each to the other, so
@@ -76,56 +76,57 @@ def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | No
 
     The same figure gives the same bytes in every run under one version of matplotlib. All six files are rendered
     before the first is written, and each is written whole or not at all. The figure is left as it was.
-    To restyle one figure, change it and save it again, to another folder if you like:
-    ``save_figure(draw_network(minimum(), scale=3), "06-minimum", folder="talk")``.
+    To restyle one figure, change it and save it to a folder of your own:
+    ``save_figure(draw_network(minimum(), scale=3), "my minimum", folder="talk")``.
 
     Args:
         fig: a figure, or any of its axes.
-        name: two digits (the notebook's), then words in lower case: "06-minimum". A cell that is run again replaces
-            its files; a second cell of the notebook must take another name, unless it names a folder.
-        folder: where to; left out, the environment variable MATHCIRCUITS_FIGURES says, else it is ``figures/``
-            in the repository.
+        name: of the files, without an ending. In the figures/ of the project it is two digits (the notebook's) and
+            words in lower case, as in "06-minimum"; in any other folder it is free. Files of that name are replaced.
+        folder: where to; left out, the environment variable MATHCIRCUITS_FIGURES says, as a stand-in for the figures/
+            of the project. Without that it is figures/ in the clone of the project that the current folder lies in;
+            outside of any clone it is figures/ in the current folder, and a printed line says where that is.
 
     Raises:
-        ValueError: a name of another form, or one that another cell has used.
-        TypeError: something else than a figure or axes.
+        ValueError: a name of another form, or one that ends in "-dark".
+        TypeError: something other than a figure or axes, or a name that is no string.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_figure(plt.figure(), "00-nothing", folder=folder)
+    ...     save_figure(plt.figure(), "nothing", folder=folder)
     ...     print(*sorted(os.listdir(folder)))
-    00-nothing-dark.pdf 00-nothing-dark.png 00-nothing-dark.svg 00-nothing.pdf 00-nothing.png 00-nothing.svg
+    nothing-dark.pdf nothing-dark.png nothing-dark.svg nothing.pdf nothing.png nothing.svg
     """
     if not isinstance(fig, Figure | Axes):
         raise TypeError(f"a {type(fig).__name__} was given; wanted a matplotlib figure or its axes")
-    if not re.fullmatch(r"\d\d(-[a-z0-9]+)+", name) or name.endswith("-dark"):
-        raise ValueError(
-            f"figure name {name!r} was given; wanted two digits and words in lower case, as in '06-minimum'"
-        )
-    cell = _running_cell()
-    if cell and folder is None and _SAVED.setdefault(name, cell) != cell:
-        raise ValueError(
-            f"figure {name!r} was saved by another cell; wanted a name for each "
-            "(restart the kernel if that cell is gone, or name a folder to save a variant)"
-        )
-    default = Path(__file__).parents[1] / "figures"
-    folder = Path(folder or os.environ.get("MATHCIRCUITS_FIGURES") or default)
+    if not isinstance(name, str):
+        raise TypeError(f"{name!r} was given as the name of a figure; wanted a string")
+    project = _project_figures()
+    target = Path(project or "figures") if folder is None else Path(folder)
+    if project and target.resolve() == project.resolve():
+        form, wanted = r"\d\d(-[a-z0-9]+)+", "two digits and words in lower case, as in '06-minimum'"
+    else:
+        form, wanted = r"[^\W_][^/\\:*?\"<>|\x00-\x1f]*", "a file name that begins with a letter or digit"
+    if not re.fullmatch(form, name) or name.endswith("-dark"):
+        raise ValueError(f"figure name {name!r} was given; wanted {wanted}, not ending in '-dark'")
     fig = fig.get_figure(root=True)
     rendered = {f"{name}.{kind}": _render(fig, kind) for kind in FORMATS}
     with _dark(fig):
         rendered |= {f"{name}-dark.{kind}": _render(fig, kind) for kind in FORMATS}
-    folder.mkdir(parents=True, exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     for file, content in rendered.items():
-        _write(folder / file, content)
+        _write(target / file, content)
+    if folder is None and project is None:
+        print(f"figure {name} was saved in {target.resolve()}")
 
 
-def _running_cell() -> str | None:
-    """What tells the running cell from others: its id if the front end sends it, else its code. None in a script."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if not hasattr(shell, "kernel"):
-        return None
-    request = shell.kernel.get_parent()
-    return request.get("metadata", {}).get("cellId") or request.get("content", {}).get("code")
+def _project_figures() -> Path | None:
+    """The figures/ of the clone that the current folder lies in, or what stands in for it; None outside of a clone."""
+    if stand_in := os.environ.get("MATHCIRCUITS_FIGURES"):
+        return Path(stand_in)
+    here = Path.cwd()
+    clones = (p for p in (here, *here.parents) if (p / "pyproject.toml").exists() and (p / MARK).exists())
+    return next((clone / "figures" for clone in clones), None)
 
 
 def _render(fig: Figure, kind: str) -> bytes:

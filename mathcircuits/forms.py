@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mathcircuits import checks
 from mathcircuits.network import Network, to_fractions
 
 
@@ -28,7 +29,7 @@ def canonical(network: Network, *, tolerance: float = 1e-3) -> Network:
             the unit's outgoing weight. Exact networks are treated exactly.
 
     Raises:
-        ValueError: a tolerance that is negative or NaN.
+        TypeError: something other than a Network. ValueError: a tolerance that is negative, infinite or NaN.
 
     >>> learned = Network([[[0.5], [-2.0], [1.5]], [[0.8, -0.5, 0.4]]])
     >>> print(canonical(learned))
@@ -36,9 +37,8 @@ def canonical(network: Network, *, tolerance: float = 1e-3) -> Network:
     h2 = relu(-x)
     y = h1 - h2
     """
-    if not tolerance >= 0:
-        raise ValueError(f"a tolerance of {tolerance} was given; wanted zero or more")
-    result = network
+    result = checks.instance("the network", network, Network)
+    tolerance = checks.number("the tolerance", tolerance, at_least=0)
     for k in range(len(network.weights) - 1):
         result = _canonical_layer(result, k, 0 if network.exact else tolerance)
     # Again, because a unit that is dropped can leave units before it that nothing reads any more.
@@ -56,9 +56,9 @@ def _canonical_layer(network: Network, k: int, slack: float) -> Network:
         alive[0], size, rows, out = True, size * 0 + 1, rows * 0, out * 0
     kept = np.flatnonzero(alive)
     rows, out = rows[kept] / size[kept, None], out[:, kept] * size[kept]
-    share = abs(out).sum(axis=0)
-    groups = _same_direction(rows, abs(out).max(axis=0), slack)
-    means = [share[group] @ rows[group] / (share[group].sum() or 1) for group in groups]
+    reach = abs(out).max(axis=0)
+    groups = _same_direction(rows, reach, slack)
+    means = [reach[group] @ rows[group] / (reach[group].sum() or 1) for group in groups]
     order = _descending(means, 10 * slack)
     weights[k], biases[k] = np.array(means)[order, :-1], np.array(means)[order, -1]
     weights[k + 1] = np.column_stack([out[:, groups[g]].sum(axis=1) for g in order])
@@ -100,6 +100,7 @@ def snap(network: Network, *, max_denominator: int = 4) -> Snapped:
         max_denominator: the largest denominator allowed, at least 1.
 
     Raises:
+        TypeError: something other than a Network, or a max_denominator that is no integer.
         ValueError: a max_denominator below 1.
 
     >>> snapped = snap(Network([[[1.00002], [-1.0]], [[0.99997, -0.50001]]]))
@@ -110,9 +111,9 @@ def snap(network: Network, *, max_denominator: int = 4) -> Snapped:
     >>> round(snapped.distance, 6)
     3e-05
     """
-    if not max_denominator >= 1:
-        raise ValueError(f"max_denominator {max_denominator} was given; wanted at least 1")
-    result = network.map_weights(lambda v: Fraction(v).limit_denominator(max_denominator))
+    checks.instance("the network", network, Network)
+    largest = checks.integer("max_denominator", max_denominator, at_least=1)
+    result = network.map_weights(lambda v: Fraction(v).limit_denominator(largest))
     before, after = (n.weights + n.biases for n in (network.to_exact(), result))
     distance = max(abs(a - b).max() for a, b in zip(before, after, strict=True))
     return Snapped(result, float(distance))
@@ -125,13 +126,13 @@ def merge_layers(network: Network) -> Network:
     layer of such pairs is linear and not needed. The function does not change.
 
     Raises:
-        TypeError: a float network, in which such pairs are never quite exact.
+        TypeError: something other than a Network; a float network, in which such pairs are never quite exact.
 
     >>> from mathcircuits import circuits
     >>> merge_layers(circuits.minimum_two_layers()) == circuits.minimum()
     True
     """
-    if not network.exact:
+    if not checks.instance("the network", network, Network).exact:
         raise TypeError("a float network was given; wanted an exact one (snap it first)")
     for k in range(len(network.weights) - 1):
         weights, biases, names = list(network.weights), list(network.biases), list(network.names)
@@ -218,7 +219,9 @@ def function_form(network: Network, *, box=None, tolerance: float = 1e-3) -> Fun
             the place of a kink that is left out is its chord across the box. Exact networks are treated exactly.
 
     Raises:
-        ValueError: more or fewer hidden layers, several outputs, a tolerance that is negative or NaN.
+        TypeError: something other than a Network.
+        ValueError: more or fewer hidden layers; several outputs; a tolerance that is negative, infinite or NaN; a box
+            that is empty or unbounded.
 
     >>> from mathcircuits import circuits
     >>> form = function_form(circuits.minimum())
@@ -227,8 +230,9 @@ def function_form(network: Network, *, box=None, tolerance: float = 1e-3) -> Fun
     >>> [str(v) for v in form.slope], [str(v) for v in form.kinks[0].normal], str(form.kinks[0].bend)
     (['1', '0'], ['1', '-1'], '-1')
     """
-    if not tolerance >= 0:
-        raise ValueError(f"a tolerance of {tolerance} was given; wanted zero or more")
+    checks.instance("the network", network, Network)
+    tolerance = checks.number("the tolerance", tolerance, at_least=0)
+    box = None if box is None else checks.box(box, network.arity)
     if len(network.weights) != 2 or network.widths[-1] != 1:
         raise ValueError(f"a network of widths {network.widths} was given; wanted one hidden layer and one output")
     slack = 0 if network.exact else tolerance
@@ -264,9 +268,8 @@ def spread(rows: np.ndarray, box) -> tuple:
     >>> [v.tolist() for v in spread(np.array([[1, -1, 0], [1, 0, 2]]), (-1, 1))]
     [[-2, 1], [2, 3]]
     """
-    low, high = np.array(box).T
-    if rows.dtype == object:
-        low, high = to_fractions(low), to_fractions(high)
+    low, high = np.array(box, dtype=object).T
+    low, high = (to_fractions(v) if rows.dtype == object else np.asarray(v, dtype=float) for v in (low, high))
     up, down = np.maximum(rows[..., :-1], 0), np.minimum(rows[..., :-1], 0)
     low, high = (np.broadcast_to(v, up.shape[-1:]) for v in (low, high))
     return up @ low + down @ high + rows[..., -1], up @ high + down @ low + rows[..., -1]

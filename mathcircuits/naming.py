@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mathcircuits.forms import canonical, lines, snap, spread
-from mathcircuits.network import Network, linear_formula
+from mathcircuits.network import Network, linear_formula, node_names
 
 Terms = list[tuple]  # what a sum is made of: pairs (coefficient, text)
 LONGEST = 60  # characters of a formula inside the name of a unit
@@ -70,7 +70,7 @@ def _text(terms: Terms, constant) -> str:
 
 
 def _inputs(values: Sequence) -> Terms:
-    return [(v, f"x{i + 1}" if len(values) > 1 else "x") for i, v in enumerate(values) if v != 0]
+    return [(v, name) for v, name in zip(values, node_names([len(values), 1])[0], strict=True) if v != 0]
 
 
 def sum_of_inputs(values: Sequence) -> str:
@@ -194,7 +194,7 @@ def _scaled(network: Network) -> tuple[Network, list[np.ndarray]]:
 def _signals(scaled: Network, k: int, slack: float, nearness: float, max_denominator: int) -> Iterator[tuple]:
     """What each unit takes the positive part of: terms, constant, ideal direction (or None), distance from it."""
     rows = np.column_stack([scaled.weights[k], scaled.biases[k]])
-    letter = "hgfedcba"[(k - 1) % 8]
+    inputs = node_names(scaled.widths)[k]
     below = canonical(Network(scaled.weights[: k + 1], scaled.biases[: k + 1]), tolerance=slack)
     for row, out, bias in zip(rows, below.weights[-1], below.biases[-1], strict=True):
         ideal = row if scaled.exact else np.array(nearest(row, max_denominator))
@@ -202,7 +202,7 @@ def _signals(scaled: Network, k: int, slack: float, nearness: float, max_denomin
         if distance > nearness:
             ideal, distance = None, 0.0
         *values, constant = row if ideal is None else ideal
-        terms = [(v, f"{letter}{i + 1}") for i, v in enumerate(values) if v != 0] if k else _inputs(values)
+        terms = [(v, name) for v, name in zip(values, inputs, strict=True) if v != 0]
         size = abs(out).max()
         if k and size > slack:
             # In terms of the inputs, if that is short.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -131,15 +131,11 @@ class Network:
 
     def __str__(self) -> str:
         """The network as equations, one a line."""
-        lines, inputs = [], [f"x{i + 1}" for i in range(self.arity)] if self.arity > 1 else ["x"]
+        lines, names = [], node_names(self.widths)
         for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            last = k == len(self.weights) - 1
-            letter = "y" if last else "hgfedcba"[k % 8]
-            outputs = [f"{letter}{j + 1}" for j in range(len(w))] if len(w) > 1 or not last else ["y"]
-            for name, row, bias in zip(outputs, w, b, strict=True):
-                right = linear_formula(row, bias, inputs)
-                lines.append(f"{name} = {right}" if last else f"{name} = relu({right})")
-            inputs = outputs
+            for name, row, bias in zip(names[k + 1], w, b, strict=True):
+                right = linear_formula(row, bias, names[k])
+                lines.append(f"{name} = {right}" if k == len(self.weights) - 1 else f"{name} = relu({right})")
         return "\n".join(lines)
 
     # --- what it computes ---------------------------------------------------------------------------
@@ -361,9 +357,26 @@ class Network:
         kinds = [torch.nn.Linear if k % 2 == 0 else torch.nn.ReLU for k in range(len(layers))]
         if len(layers) % 2 == 0 or not all(map(isinstance, layers, kinds)):
             found = ", ".join(type(layer).__name__ for layer in layers) or type(module).__name__
-            raise TypeError(f"{found} was given; wanted a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear")
+            wanted = "a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear"
+            hint = "; of a state_dict, read(state_dict).given is the network" * isinstance(module, Mapping)
+            raise TypeError(f"{found} was given; wanted {wanted}{hint}")
         biases = [torch.zeros(m.out_features) if m.bias is None else m.bias for m in layers[::2]]
         return cls([m.weight.double() for m in layers[::2]], [b.double() for b in biases])
+
+
+def node_names(widths: Sequence[int]) -> list[list[str]]:
+    """The name of every node in equations: x1, x2, ..., then h1, ... and g1, ... in the hidden layers, and y1, ...
+
+    A single input is x, a single output y. After a the letters begin again with h.
+
+    >>> node_names((2, 3, 1, 1))
+    [['x1', 'x2'], ['h1', 'h2', 'h3'], ['g1'], ['y']]
+    """
+    letters = ["x", *("hgfedcba"[k % 8] for k in range(len(widths) - 2)), "y"]
+    return [
+        [f"{letter}{i + 1}" for i in range(n)] if n > 1 or letter not in "xy" else [letter]
+        for letter, n in zip(letters, widths, strict=True)
+    ]
 
 
 def linear_formula(row, bias, inputs: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cache
-from numbers import Real
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,9 +18,12 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Circle
 from matplotlib.textpath import TextPath
 
+from mathcircuits import checks
 from mathcircuits.figures import INK, MUTED, NEGATIVE, PAPER, POSITIVE, SIGNS
-from mathcircuits.network import Network
-from mathcircuits.reading import Reading
+from mathcircuits.network import Network, node_names
+
+if TYPE_CHECKING:
+    from mathcircuits.reading import Reading
 
 # A diagram is laid out in ems (1 = the size of its labels), so that it looks the same at any size.
 EM = 12.0  # points, where the page is wide enough
@@ -53,14 +56,19 @@ def draw_network(
         scale: the size of a weight that is drawn in full width; left out, that of the largest.
         captions, labels: whether to write the names of units; the weights and biases.
 
+    Raises:
+        TypeError: something other than a Network or a Reading. ValueError: a scale that is not a positive number.
+
     >>> draw_network(Network([[[1], [-1]], [[1, -1]]]), title="identity").get_title()
     'identity'
     """
-    network = network.given if isinstance(network, Reading) else network
+    network = _checked(getattr(network, "given", network), ax, title)  # the one that a Reading is of
+    scale = _largest(network) if scale is None else checks.number("the scale", scale, above=0)
+    captions, labels = checks.flag("captions", captions), checks.flag("labels", labels)
     diagram = _Diagram([network])
     ax = ax or diagram.panels(1, header=title is not None)[0]
     places = diagram.place([network]) if labels else {}
-    diagram.draw(ax, network, places, scale or _largest(network), title=title, captions=captions, biases=labels)
+    diagram.draw(ax, network, places, float(scale), title=title, captions=captions, biases=labels)
     return ax
 
 
@@ -73,12 +81,15 @@ def draw_activations(network: Network, *points) -> Figure:
         points: inputs, one number each for a network of one input, else tuples of arity numbers.
 
     Raises:
-        ValueError: no points, or one of another arity.
+        TypeError: something other than a Network; points that are no numbers.
+        ValueError: no points, or one of another arity; NaN or infinity.
 
     >>> len(draw_activations(Network([[[1], [-1]], [[1, -1]]]), 3, -5).axes)
     2
     """
-    points = [(p,) if isinstance(p, Real) else tuple(p) for p in points]
+    _checked(network)
+    points = [(p,) if np.ndim(p) == 0 else p for p in points]
+    points = [tuple(checks.number("the input", x) for x in point) for point in points]
     if not points:
         raise ValueError("no points were given; wanted one or more")
     values = [network.activations(*point) for point in points]
@@ -95,6 +106,7 @@ def draw_comparison(learned: Network, canonical: Network, theory: Network, *, ti
     """Draw a network as it was learned, in canonical form, and as derived: one geometry, one scale.
 
     Raises:
+        TypeError: something other than Networks.
         ValueError: networks of unlike numbers of inputs, layers or outputs.
 
     >>> net = Network([[[1], [-1]], [[1, -1]]])
@@ -102,6 +114,8 @@ def draw_comparison(learned: Network, canonical: Network, theory: Network, *, ti
     ['learned', 'learned, canonical form', 'theory']
     """
     networks = {"learned": learned, "learned, canonical form": canonical, "theory": theory}
+    for network in networks.values():
+        _checked(network, title=title)
     widths = [n.widths for n in networks.values()]
     if len({(w[0], len(w), w[-1]) for w in widths}) > 1:
         raise ValueError(f"networks of widths {widths} were given; wanted as many inputs, layers and outputs in each")
@@ -121,12 +135,13 @@ def draw_weights(*networks: Network, titles: Sequence[str] | None = None) -> Fig
     Each matrix has shape (out, in): a row is a unit and what it reads.
 
     Raises:
+        TypeError: something other than Networks.
         ValueError: no networks, networks of unlike depth, or another number of titles than of networks.
 
     >>> len(draw_weights(Network([[[1], [-1]], [[1, -1]]])).axes)
     2
     """
-    depths = {len(n.weights) for n in networks}
+    depths = {len(_checked(n).weights) for n in networks}
     if len(depths) != 1 or (titles is not None and len(titles) != len(networks)):
         raise ValueError(
             f"{len(networks)} networks of {depths or 'no'} matrices and {len(titles or ())} titles were given; "
@@ -178,13 +193,17 @@ def draw_function(
         network: what should be the same function.
 
     Raises:
-        ValueError: other than one or two inputs; a network of another arity; more than one output.
+        TypeError: something that is no function; a network that is no Network; ends that are no numbers.
+        ValueError: other than one or two inputs; a network of another arity; more than one output; an empty range.
 
     >>> from mathcircuits import FUNCTIONS
     >>> draw_function(FUNCTIONS["absolute_value"]).get_xlabel()
     '$x$'
     """
-    drawn = [f] if network is None else [network, f]
+    if not (callable(f) and isinstance(getattr(f, "arity", None), int)):
+        raise TypeError(f"the function {checks.shown(f)} was given; wanted a Function, or a callable that has an arity")
+    drawn = [f] if network is None else [_checked(network), f]
+    ((low, high),) = checks.box((low, high), 1)
     if f.arity not in (1, 2) or any(g.arity != f.arity for g in drawn):
         raise ValueError(f"inputs {[g.arity for g in drawn]} were given; wanted one or two, the same for both")
     grid = np.linspace(low, high, 401 if f.arity == 1 else 161)
@@ -225,11 +244,14 @@ def draw_directions(network: Network, *, ax: Axes | None = None, reach: float = 
         slope: of the grey line through the origin that the directions are to be compared with.
 
     Raises:
-        ValueError: networks of other inputs, depth or outputs.
+        TypeError: something other than a Network. ValueError: networks of other inputs, depth or outputs; a reach that
+            is not positive.
 
     >>> draw_directions(Network([[[1, -1]], [[-1]]])).get_xlabel()
     '$w_1\\\\,|a|$'
     """
+    _checked(network, ax)
+    reach, slope = float(checks.number("the reach", reach, above=0)), float(checks.number("the slope", slope))
     if (network.arity, len(network.weights), network.widths[-1]) != (2, 2, 1):
         raise ValueError(f"a network of widths {network.widths} was given; wanted (2, ..., 1) with one hidden layer")
     ax = ax or plt.subplots(figsize=(4.5, 4.5))[1]
@@ -254,13 +276,15 @@ def draw_runs(runs, *, ax: Axes | None = None) -> Axes:
             ``solved`` (n_seeds,) of bool; ``dead``, likewise, may be left out.
 
     Raises:
-        ValueError: losses of another shape.
+        TypeError: something that has no such losses. ValueError: losses of another shape.
 
     >>> from types import SimpleNamespace
     >>> runs = SimpleNamespace(steps=[0, 1], loss=[[1, 0.1], [1, 0.9]], solved=[True, False])
     >>> [text.get_text() for text in draw_runs(runs).get_legend().get_texts()]
     ['1 solved', 'median of solved', '1 failed']
     """
+    if not all(hasattr(runs, name) for name in ("steps", "loss", "solved")):
+        raise TypeError(f"the runs {checks.shown(runs)} were given; wanted Runs, as train returns them")
     steps, solved = np.asarray(runs.steps), np.asarray(runs.solved, dtype=bool)
     loss = np.asarray(runs.loss, dtype=float)
     if loss.shape != (len(solved), len(steps)):
@@ -286,6 +310,13 @@ def draw_runs(runs, *, ax: Axes | None = None) -> Axes:
     ax.set(xlabel="step", ylabel="loss (mean squared error)", xlim=(steps[0], steps[-1]))
     ax.legend(ncol=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3, columnspacing=1.6, handlelength=1.4)
     return ax
+
+
+def _checked(network, ax=None, title=None) -> Network:
+    """Let through a network, axes and a title; the last two may be left out."""
+    checks.instance("ax", ax, Axes, type(None), wanted="axes of matplotlib")
+    checks.instance("the title", title, str, type(None), wanted="a string")
+    return checks.instance("the network", network, Network, wanted="a Network")
 
 
 # --- the layout of a diagram ------------------------------------------------------------------------------
@@ -478,5 +509,4 @@ def _size(text: str, em: float) -> tuple[float, float]:
 
 
 def _node_names(widths: Sequence[int], k: int) -> list[str]:
-    letter = "x" if k == 0 else "y" if k == len(widths) - 1 else "h"
-    return [f"${letter}_{{{i + 1}}}$" if widths[k] > 1 or letter == "h" else f"${letter}$" for i in range(widths[k])]
+    return [f"${name[0]}_{{{name[1:]}}}$" if name[1:] else f"${name}$" for name in node_names(widths)[k]]

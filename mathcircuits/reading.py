@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import itertools
 import math
+import os
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from operator import or_
 import numpy as np
 import torch
 
+from mathcircuits import checks
 from mathcircuits.forms import FunctionForm, Kink, canonical, function_form, lines, merge_layers, snap
 from mathcircuits.functions import FUNCTIONS, Function
 from mathcircuits.naming import Circuit, Neuron, formula, listed, name_units, nearest, number, shortened, sum_of_inputs
@@ -63,7 +65,7 @@ class Reading:
     box: tuple[tuple, ...]
 
     def __str__(self) -> str:
-        ends = [f"[{low:g}, {high:g}]" for low, high in self.box]
+        ends = [f"[{float(low):g}, {float(high):g}]" for low, high in self.box]
         where = ends[0] + (f"^{len(ends)}" if len(ends) > 1 else "") if len(set(ends)) == 1 else " × ".join(ends)
         words, read_as = [f"A network of widths {self.given.widths}."], shortened(self.formula)
         if self.error < ROUNDING:
@@ -124,7 +126,8 @@ def read(
         max_denominator: of small fractions, in weights and in what is read.
 
     Raises:
-        TypeError, ValueError: what is no such network; numbers out of range.
+        TypeError: something that is no such network; options that are no numbers.
+        ValueError: matrices that do not fit together; an empty or unbounded box; numbers out of range.
 
     >>> from mathcircuits import circuits
     >>> reading = read(circuits.minimum_mirror().to_float())
@@ -133,16 +136,14 @@ def read(
     >>> [neuron.name for neuron in reading.neurons]
     ['greaterness of x2 over x1', 'positiveness of x2', 'negativeness of x2']
     """
-    given, tolerances = _network(network), sorted(np.atleast_1d(tolerances).tolist())
-    box = tuple(box) if np.ndim(box) == 2 else (box,) * given.arity
-    if len(box) != given.arity or not all(np.shape(p) == (2,) and -math.inf < p[0] < p[1] < math.inf for p in box):
-        raise ValueError(f"the box {box} was given; wanted one (low, high), or one for each of {given.arity} inputs")
-    if not (tolerances and all(t >= 0 for t in (*tolerances, nearness)) and max_denominator >= 1):
-        raise ValueError(
-            f"tolerances {tolerances}, nearness {nearness} and max_denominator {max_denominator} were given; "
-            "wanted at least one tolerance, none negative, and a denominator of at least 1"
-        )
-    box = tuple((low, high) for low, high in box)
+    given = _network(network)
+    box = tuple(tuple(map(_plainest, ends)) for ends in checks.box(box, given.arity))
+    several = [tolerances] if np.ndim(tolerances) == 0 else tolerances
+    tolerances = sorted(checks.number("the tolerance", t, at_least=0) for t in several)
+    if not tolerances:
+        raise ValueError("an empty list of tolerances was given; wanted at least one")
+    nearness = checks.number("nearness", nearness, at_least=0)
+    max_denominator = checks.integer("max_denominator", max_denominator, at_least=1)
     slack, exact, error = _reduced(given, box, tolerances, max_denominator)
     if exact is not None:
         found, (function, proof) = _named(exact, box), _identified(exact, box)
@@ -169,6 +170,11 @@ def read(
 # --- what was given ---------------------------------------------------------------------------------------------------
 
 
+def _plainest(end):
+    """The same number as an int, else as a float, else as it is: numbers that are equal are written in one way."""
+    return int(end) if end == int(end) else float(end) if end == float(end) else end
+
+
 def _network(given) -> Network:
     if isinstance(given, Network):
         return given
@@ -184,9 +190,10 @@ def _network(given) -> Network:
         return Network(*given)
     if depth == 2 or isinstance(given, np.ndarray | torch.Tensor) and given.ndim == 3:
         return Network(given)
+    hint = "; torch.load(file, weights_only=True) gives what a file holds" * isinstance(given, str | os.PathLike)
     raise TypeError(
         f"{type(given).__name__} was given; wanted a Network, a torch.nn.Sequential, its state_dict, a list of "
-        "matrices, or (matrices, biases)"
+        f"matrices, or (matrices, biases){hint}"
     )
 
 
@@ -221,10 +228,8 @@ def _reduced(given: Network, box, tolerances, max_denominator) -> tuple[float, N
         return 0, _simplest(canonical(given), box), 0.0
     errors: dict[Network, float] = {}
     for slack in tolerances:
-        # What was rounded at a smaller tolerance is tried again: noise can add up to more than what it blurs.
-        for exact in itertools.chain([*errors], _candidates(given, box, slack, max_denominator)):
-            if exact not in errors:
-                errors[exact] = _largest_error(given, exact, box)
+        for exact in _candidates(given, box, slack, max_denominator):
+            errors[exact] = _largest_error(given, exact, box)
             if errors[exact] <= slack and _identified(exact, box)[0]:
                 return slack, exact, errors[exact]
         nearest = min(errors, key=errors.get)

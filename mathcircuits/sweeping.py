@@ -9,8 +9,9 @@ from concurrent.futures import Executor, as_completed
 
 import torch
 
+from mathcircuits import checks
 from mathcircuits.functions import FUNCTIONS, Function
-from mathcircuits.training import Runs, _bar, train
+from mathcircuits.training import Runs, _bar, _seeds, train
 
 
 def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress: bool = True) -> list[Runs]:
@@ -21,8 +22,9 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
     pool gives up with its ``BrokenProcessPool``, a Dask cluster calls again elsewhere.
 
     Args:
-        runs: dicts of arguments of ``train``. The function is one of ``FUNCTIONS`` or its name, for it is sent by
-            name; other callables (``init``, ``optimizer``) are sent as the executor sends them, by pickle as a rule.
+        runs: dicts of arguments of ``train``. The function may be given by its name in ``FUNCTIONS``. What is sent to a
+            worker must be what the executor can send, by pickle as a rule: a ``Function``, ``init`` or ``optimizer`` of
+            your own is then defined in a module, and not by a lambda.
         executor: any of ``concurrent.futures``, or ``Client(...).get_executor(pure=False)`` of ``dask.distributed``;
             left out, the calls are made here, one after the other.
         progress: show one bar, over the calls, in an interactive session.
@@ -32,7 +34,7 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
 
     Raises:
         TypeError: runs that are not dicts, or lack arguments of ``train`` or have others; an executor that is none.
-        ValueError: a function that is not in ``FUNCTIONS``.
+        ValueError: a name that is not in ``FUNCTIONS``.
         Exception: what ``train`` raised, the first time that it did; calls that had not begun are cancelled.
 
     >>> for runs in sweep({"function": "identity", "seeds": range(100), "lr": lr} for lr in (0.1, 0.02)):
@@ -40,8 +42,10 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
     identity (1, 2, 1), 100 seeds, 500 steps: 58 failed, 42 solved
     identity (1, 2, 1), 100 seeds, 500 steps: 99 failed, 1 solved
     """
-    if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(f"{executor!r} was given as the executor; wanted a concurrent.futures.Executor or None")
+    checks.instance("the runs", runs, Iterable, wanted="dicts of arguments of train")
+    wanted = "a concurrent.futures.Executor or None"
+    checks.instance("the executor", executor, Executor, type(None), wanted=wanted)
+    progress = checks.flag("progress", progress)
     shares, threads, futures = [_arguments(run) for run in runs], torch.get_num_threads(), []
     try:
         if executor is None:
@@ -57,24 +61,24 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
 
 
 def _arguments(run) -> dict:
-    """Return all arguments of a call of ``train``, with the function's name for the function."""
-    if not isinstance(run, Mapping):
-        raise TypeError(f"{run!r} was given as a run; wanted a dict of arguments of train")
+    """Return all arguments of a call of ``train``, with a function for its name."""
+    checks.instance("the run", run, Mapping, wanted="a dict of arguments of train")
     try:
         bound = inspect.signature(train).bind(**run)
     except TypeError as error:
         raise TypeError(f"{error}: a run has {', '.join(run) or 'nothing'}; wanted arguments of train") from None
     bound.apply_defaults()
     function = bound.arguments["function"]
-    name = function.name if isinstance(function, Function) else function
-    if not isinstance(name, str) or function not in (name, FUNCTIONS.get(name)) or name not in FUNCTIONS:
-        raise ValueError(f"function {name!r} was given; wanted one of FUNCTIONS or its name, by which it is sent")
-    return {**bound.arguments, "function": name, "seeds": tuple(bound.arguments["seeds"]), "progress": False}
+    if not isinstance(function, Function):
+        if not isinstance(function, str) or function not in FUNCTIONS:
+            raise ValueError(f"function {checks.shown(function)} was given; wanted a Function or a name in FUNCTIONS")
+        function = FUNCTIONS[function]
+    return {**bound.arguments, "function": function, "seeds": _seeds(bound.arguments["seeds"]), "progress": False}
 
 
 def _train(share: dict) -> Runs:
     torch.set_num_threads(1)
-    runs = train(**{**share, "function": FUNCTIONS[share["function"]]})
+    runs = train(**share)
     if runs.steps[-1] < share["steps"]:
         raise KeyboardInterrupt  # train gives what it has; a sweep has no use for a part
     return runs

@@ -14,14 +14,14 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from numbers import Integral
 
 import numpy as np
 import torch
 from torch.nn.functional import pad
 from tqdm import tqdm
 
-from mathcircuits.functions import FUNCTIONS, Function
+from mathcircuits import checks
+from mathcircuits.functions import Function
 from mathcircuits.network import Network
 
 SOLVED_BELOW = 1e-6  # mean squared error; notebook 01 shows how wide the gap around it is
@@ -75,8 +75,9 @@ class Runs:
         """Return the network that a seed ended as (or began as), as floats.
 
         Raises:
-            ValueError: a seed that was not trained, or whose run diverged.
+            TypeError: a seed that is no integer. ValueError: one that was not trained, or whose run diverged.
         """
+        seed, initial = checks.integer("seed", seed), checks.flag("initial", initial)
         rows = np.flatnonzero(self.seeds == seed)
         if len(rows) == 0:
             raise ValueError(f"seed {seed} was asked for; it is not among the {len(self.seeds)} seeds trained")
@@ -93,14 +94,6 @@ class Runs:
         42
         """
         return [self.network(seed) for seed in self.seeds[self.solved]]
-
-    def __getstate__(self) -> dict:
-        """What is pickled: the name of a function in FUNCTIONS, for functions hold lambdas."""
-        name = self.function.name
-        return {**vars(self), "function": name if FUNCTIONS.get(name) == self.function else self.function}
-
-    def __setstate__(self, state: dict):
-        vars(self).update(state, function=FUNCTIONS.get(state["function"], state["function"]))
 
     def __str__(self) -> str:
         counts = [f"{n:,} {name}" for name, n in zip(*np.unique(self.outcome, return_counts=True), strict=True)]
@@ -166,23 +159,31 @@ def train(
         Runs, also after Ctrl-C: the networks of that moment, with a warning.
 
     Raises:
-        TypeError: what is no Function; seeds, widths, steps, records or a batch size that are not integers.
-        ValueError: no seeds, or one twice; widths that do not fit the function; numbers out of range; unknown
-            names; a dtype other than float32 and float64; an ``init`` that gives other shapes, NaN or infinity.
+        TypeError: something other than a Function; seeds, widths, steps, records or a batch size that are not integers;
+            rates that are no numbers.
+        ValueError: no seeds, or one twice; widths that do not fit the function; numbers out of range; unknown names; a
+            dtype other than float32 and float64; a device that is not there; an ``init`` that gives other shapes, NaN
+            or infinity.
 
     >>> from mathcircuits import FUNCTIONS
     >>> print(train(FUNCTIONS["identity"], seeds=range(100)))
     identity (1, 2, 1), 100 seeds, 500 steps: 58 failed, 42 solved
     """
-    if not isinstance(function, Function):
-        raise TypeError(f"{function!r} was given as the function; wanted a Function, such as FUNCTIONS['identity']")
-    seeds, widths = tuple(seeds), tuple(function.widths if widths is None else widths)
-    _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype, records)
-    drawn = _draw(pytorch_init if init == "pytorch" else init, seeds, widths, bias)
+    checks.instance("the function", function, Function, wanted="a Function, such as FUNCTIONS['identity']")
+    seeds, widths = _seeds(seeds), _widths(function, widths)
+    counts = {"steps": steps, "batch_size": batch_size, "records": records}
+    steps, batch_size, records = (checks.integer(what, n, at_least=1) for what, n in counts.items())
+    lr, weight_decay = checks.number("lr", lr, above=0), checks.number("weight_decay", weight_decay, at_least=0)
+    optimizer, init = _named("optimizer", optimizer, OPTIMIZERS), _named("init", init, {"pytorch": pytorch_init})
+    bias, progress = checks.flag("bias", bias), checks.flag("progress", progress)
+    batch_seed, device = checks.integer("batch_seed", batch_seed, at_least=0), _device(device)
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype {checks.shown(dtype)} was given; wanted torch.float32 or torch.float64")
+    drawn = _draw(init, seeds, widths, bias)
     parameters = [p.to(device, dtype) for p in drawn]
     initial, depth = [p.clone() for p in parameters], len(widths) - 1
     trained = parameters if bias else parameters[:depth]
-    torch_optimizer = OPTIMIZERS.get(optimizer, optimizer)(trained, lr=lr, weight_decay=weight_decay)
+    torch_optimizer = optimizer(trained, lr=float(lr), weight_decay=float(weight_decay))
     by_sector = depth == 2 and widths[0] <= 2 and widths[-1] == 1 and not bias
     # With two inputs it takes sums over pairs of units: not worth it for many units and few inputs.
     by_sector = by_sector and (widths[0] == 1 or batch_size > 8 * widths[1])
@@ -213,28 +214,46 @@ def train(
     return Runs(function, widths, np.array(seeds), np.array([*records]), loss, *tensors, dead)
 
 
-def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype, records=1):
-    for value in (*seeds, *widths, steps, batch_size, records):
-        if not isinstance(value, Integral):
-            raise TypeError(f"{value!r} was given; wanted integers as seeds, widths, steps, batch_size and records")
+def _seeds(seeds) -> tuple[int, ...]:
+    """Let through distinct seeds, at least one."""
+    seeds = checks.integers("seeds", seeds, at_least=0)
     if not seeds:
         raise ValueError("an empty list of seeds was given; wanted at least one")
-    if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**63:
-        raise ValueError("a seed was given twice, is negative or is too large; wanted distinct integers below 2**63")
-    ends = function.arity, function.widths[-1]
-    if len(widths) < 2 or min(widths) < 1 or (widths[0], widths[-1]) != ends:
-        raise ValueError(f"widths {widths} were given; {function.name} wants ({ends[0]}, ..., {ends[1]})")
-    if min(steps, batch_size, records) < 1:
-        asked = f"{steps} steps of {batch_size} inputs and {records} records"
-        raise ValueError(f"{asked} were asked for; wanted at least one of each")
-    if not (0 < lr < math.inf and 0 <= weight_decay < math.inf):
-        raise ValueError(f"lr {lr} and weight_decay {weight_decay} were given; wanted finite numbers, lr positive")
-    if not callable(optimizer) and optimizer not in OPTIMIZERS:
-        raise ValueError(f"optimizer {optimizer!r} was given; wanted one of {', '.join(OPTIMIZERS)} or a callable")
-    if not callable(init) and init != "pytorch":
-        raise ValueError(f"init {init!r} was given; wanted 'pytorch' or a callable")
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype {dtype} was given; wanted torch.float32 or torch.float64")
+    if len(set(seeds)) < len(seeds) or max(seeds) >= 2**63:
+        raise ValueError("a seed was given twice or is too large; wanted distinct integers below 2**63")
+    return seeds
+
+
+def _widths(function: Function, widths) -> tuple[int, ...]:
+    """Let through the widths of a network that may be the function; those of the function itself for None."""
+    widths = checks.integers("widths", function.widths if widths is None else widths, at_least=1)
+    if len(widths) < 2 or (widths[0], widths[-1]) != (function.arity, function.widths[-1]):
+        wanted = f"({function.arity}, ..., {function.widths[-1]})"
+        raise ValueError(f"widths {widths} were given; {function.name} wants {wanted}")
+    return widths
+
+
+def _device(device) -> torch.device | str | None:
+    """Let through a device that torch can compute on here."""
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, TypeError):
+        raise ValueError(f"device {checks.shown(device)} was given; wanted one that is here, such as 'cpu'") from None
+    return device
+
+
+def _named(what: str, value, names: dict[str, Callable]) -> Callable:
+    """Let through a callable, or the one of that name."""
+    found = names.get(value) if isinstance(value, str) else value
+    if not callable(found):
+        wanted = ", ".join(map(repr, names))
+        raise ValueError(f"{what} {checks.shown(value)} was given; wanted {wanted} or a callable")
+    return found
+
+
+def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype):
+    _seeds(seeds), _widths(function, widths), _named("init", init, {"pytorch": pytorch_init})
+    checks.integer("attempts", steps, at_least=1), checks.integer("n_inputs", batch_size, at_least=1)
 
 
 def _draw(init, seeds, widths, bias) -> list[torch.Tensor]:

@@ -209,7 +209,7 @@ def test_two_layers_merge_to_the_minimum():
 
 @pytest.mark.parametrize("n", [-1, 0, 1])
 def test_minimum_of_too_few(n):
-    with pytest.raises(ValueError, match=f"the minimum of {n} .* wanted two or more"):
+    with pytest.raises(ValueError, match=f"^n {n} was given; wanted an integer of at least 2$"):
         circuits.minimum_of(n)
 
 
@@ -219,7 +219,7 @@ def test_maximum_of_several():
         assert circuit.widths == TOURNAMENTS[n] and all(unit for layer in circuit.names for unit in layer)
         for seed in range(20):
             assert circuit(*rationals(seed, n)) == max(rationals(seed, n))
-    with pytest.raises(ValueError, match="wanted two or more"):
+    with pytest.raises(ValueError, match="^n 1 was given; wanted an integer of at least 2$"):
         circuits.maximum_of(1)
 
 
@@ -317,13 +317,15 @@ def test_multiplication_keeps_its_bound(depth):
 
 @pytest.mark.parametrize("teeth", [-2, 0, 3, 12])
 def test_sawtooth_of_other_numbers(teeth):
-    with pytest.raises(ValueError, match=f"{teeth} teeth were asked for; wanted a power of two"):
+    with pytest.raises(
+        ValueError, match=f"^the number of teeth {teeth} was given; wanted (a power of two|an integer of at least 1)$"
+    ):
         circuits.sawtooth(teeth)
 
 
 @pytest.mark.parametrize("circuit", [circuits.square, circuits.multiplication])
 def test_depth_below_one(circuit):
-    with pytest.raises(ValueError, match="depth 0 was asked for; wanted at least 1"):
+    with pytest.raises(ValueError, match="^depth 0 was given; wanted an integer of at least 1$"):
         circuit(0)
 
 

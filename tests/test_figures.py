@@ -1,5 +1,6 @@
 """Saved figures: the same bytes every time, whole or not at all, in light and dark, and the figure left as it was."""
 
+import io
 import json
 import re
 import subprocess
@@ -10,14 +11,16 @@ import gallery
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from jupyter_client.manager import start_new_kernel
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
+from PIL import Image
 
 import mathcircuits as mc
-from mathcircuits import circuits
+from mathcircuits import circuits, figures
 
 pytestmark = pytest.mark.usefixtures("style")
 
+CLONE = Path(mc.__file__).parents[1]
 FILES = sorted(f"06-test{variant}.{kind}" for variant in ("", "-dark") for kind in ("svg", "pdf", "png"))
 SCRIPT = """
 import sys, matplotlib
@@ -76,6 +79,27 @@ def test_dark_is_dark_and_signs_stay_apart(draw, tmp_path):
         assert np.median(dark[where].max(axis=-1)) > 0.85
 
 
+def test_numbers_on_level_lines_are_light_in_the_dark():
+    """Though a new colour map gives those of a colour of their own that colour again."""
+    fig, ax = plt.subplots()
+    numbers = ax.clabel(ax.contour(np.add.outer(np.arange(5), np.arange(5))), colors="black")
+    with figures._dark(fig):
+        assert len(numbers) > 2 and all(min(to_rgb(number.get_color())) > 0.8 for number in numbers)
+    assert all(to_rgb(number.get_color()) == (0, 0, 0) for number in numbers)
+
+
+def test_in_a_notebook_a_figure_keeps_its_colours_in_few_bytes():
+    drawn = mc.draw_function(mc.FUNCTIONS["minimum"]).figure
+    small, size = figures._inline_png(drawn)
+    with io.BytesIO() as full:
+        drawn.savefig(full, format="png", dpi=2 * drawn.dpi, bbox_inches="tight")
+        assert len(small) < 0.4 * len(full.getvalue())
+        before, after = (np.asarray(Image.open(file).convert("RGB"), int) for file in (full, io.BytesIO(small)))
+    assert after.shape == before.shape
+    assert (size["height"], size["width"]) == (len(before) // 2, len(before[0]) // 2)
+    assert np.quantile(abs(after - before).max(axis=-1), 0.95) < 16, "of 255 levels"
+
+
 def test_fonts_are_embedded_and_vectors_stay_vectors(tmp_path):
     mc.save_figure(mc.draw_network(circuits.minimum()), "06-test", folder=tmp_path)
     pdf, svg = (tmp_path / "06-test.pdf").read_bytes(), (tmp_path / "06-test.svg").read_text()
@@ -107,63 +131,70 @@ def test_folder_is_taken_from_the_environment(tmp_path, monkeypatch):
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == FILES
 
 
+# Where to, and under which name
+
+
+@pytest.fixture
+def current(tmp_path, monkeypatch):
+    """Make a folder the current one, without a word on where figures go."""
+    monkeypatch.delenv("MATHCIRCUITS_FIGURES")
+    return lambda folder: monkeypatch.chdir(tmp_path / folder)
+
+
+def test_in_a_clone_figures_go_to_its_own_folder(tmp_path, current, capsys):
+    """Whatever the current folder is within the clone, and wherever the package is that was imported."""
+    for file in ("pyproject.toml", "mathcircuits/mathcircuits.mplstyle", "notebooks/solutions/06.ipynb"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    current("notebooks/solutions")
+    mc.save_figure(plt.figure(), "06-test")
+    assert capsys.readouterr().out == ""
+    current(".")
+    with pytest.raises(ValueError, match="^figure name 'mine' was given; wanted two digits and words in lower case"):
+        mc.save_figure(plt.figure(), "mine")
+    assert [*contents(tmp_path / "figures")] == FILES
+    assert {path.name for path in tmp_path.glob("**/*.png")} == {"06-test.png", "06-test-dark.png"}
+
+
+@pytest.mark.parametrize("file", [None, "pyproject.toml"], ids=["nowhere", "another project"])
+def test_outside_of_a_clone_figures_go_to_the_current_folder_and_that_is_said(file, tmp_path, current, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (CLONE / "figures").iterdir()}
+    current(".")
+    if file:
+        (tmp_path / file).touch()
+    mc.save_figure(plt.figure(), "My figure")
+    assert capsys.readouterr().out == f"figure My figure was saved in {tmp_path / 'figures'}\n"
+    assert len(contents(tmp_path / "figures")) == 6 and (tmp_path / "figures/My figure-dark.svg").exists()
+    assert {path: path.stat().st_mtime_ns for path in (CLONE / "figures").iterdir()} == before
+
+
 @pytest.mark.parametrize("name", ["minimum", "6-minimum", "06-Minimum", "06_minimum", "06-", "06-a/b", "06-a-dark", ""])
-def test_names_of_another_form_are_refused(name, tmp_path):
-    with pytest.raises(ValueError, match="was given; wanted two digits"):
-        mc.save_figure(plt.figure(), name, folder=tmp_path)
+def test_names_of_another_form_are_refused_among_the_figures_of_the_project(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("MATHCIRCUITS_FIGURES", str(tmp_path))
+    for folder in (None, tmp_path / ".." / tmp_path.name):
+        with pytest.raises(ValueError, match="was given; wanted two digits"):
+            mc.save_figure(plt.figure(), name, folder=folder)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["mine", "Fig. 3 (left)", "été_2", "7", "06-minimum"])
+def test_in_a_folder_of_ones_own_every_file_name_will_do(name, tmp_path):
+    mc.save_figure(plt.figure(), name, folder=tmp_path)
+    assert len(contents(tmp_path)) == 6 and (tmp_path / f"{name}.pdf").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "../a", "a/b", "a\\b", "-a", "a\n", "mine-dark"])
+def test_what_is_no_file_name_is_refused_in_every_folder(name, tmp_path):
+    with pytest.raises(ValueError, match="was given; wanted a file name that begins with a letter or digit"):
+        mc.save_figure(plt.figure(), name, folder=tmp_path / "mine")
     assert not any(tmp_path.iterdir())
 
 
 def test_what_is_no_figure_is_refused(tmp_path):
     with pytest.raises(TypeError, match="a Network was given; wanted a matplotlib figure"):
         mc.save_figure(circuits.minimum(), "06-test", folder=tmp_path)
-
-
-# One name, one cell
-
-
-@pytest.fixture(scope="module")
-def run_cell(tmp_path_factory):
-    """Run code in a kernel as a cell of a notebook, with or without the id of the cell; return its error, if any."""
-    manager, client = start_new_kernel(kernel_name="python3")
-    folder = tmp_path_factory.mktemp("figures")
-
-    def run(code: str, cell: str | None = None) -> str | None:
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        message = client.session.msg("execute_request", content, metadata={"cellId": cell} if cell else {})
-        client.shell_channel.send(message)
-        reply = client.get_shell_msg(timeout=60)
-        assert reply["parent_header"]["msg_id"] == message["header"]["msg_id"]
-        return reply["content"].get("evalue")
-
-    set_up = f"""
-        import os; os.environ["MATHCIRCUITS_FIGURES"] = {str(folder)!r}
-        import matplotlib.pyplot as plt
-        from mathcircuits import save_figure"""
-    assert run(set_up) is None
-    yield run
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-    for each in (client, manager):
-        each.context.destroy(linger=0)  # a socket left open is a warning, now and then
-
-
-def test_second_cell_must_take_another_name(run_cell):
-    assert run_cell('save_figure(plt.figure(), "06-once")', "a") is None
-    assert run_cell('save_figure(plt.figure(figsize=(3, 3)), "06-once")', "a") is None, "a cell can be edited and run"
-    refused = run_cell('save_figure(plt.figure(), "06-once")', "b")
-    assert refused.startswith("figure '06-once' was saved by another cell; wanted a name for each")
-    assert run_cell('save_figure(plt.figure(), "06-other")', "b") is None
-    variant = 'save_figure(plt.figure(), "06-once", folder=os.environ["MATHCIRCUITS_FIGURES"] + "/talk")'
-    assert run_cell(variant, "c") is None, "a variant goes to a folder of its own"
-
-
-def test_cells_without_an_id_are_told_apart_by_their_code(run_cell):
-    """As nbconvert and nbval run them."""
-    first = 'save_figure(plt.figure(), "06-plain")'
-    assert run_cell(first) is None
-    assert run_cell(first) is None
-    assert "was saved by another cell" in run_cell(first + "  # in a second cell")
+    with pytest.raises(TypeError, match="^7 was given as the name of a figure; wanted a string$"):
+        mc.save_figure(plt.figure(), 7, folder=tmp_path)
 
 
 # The gallery

@@ -202,12 +202,16 @@ def test_noisy_network_snaps_to_the_exact_form():
             assert snapped.network == canonical(exact) and snapped.distance < 2e-3
 
 
-def test_order_does_not_hang_on_noise():
+@pytest.mark.parametrize("noise", [1e-4, 3e-3])
+def test_order_does_not_hang_on_noise(noise):
+    """Nor on noise of a few times the tolerance, as units have that count for little."""
     exact = Network([[[1, Fraction(1, 8), 1], [1, Fraction(1, 8), -1]], [[1, 2]]])
     rng = np.random.default_rng(5)
     for _ in range(50):
-        noisy = permuted(exact, 0, rng).to_float().map_weights(lambda v: v + rng.uniform(-1e-4, 1e-4))
+        noisy = permuted(exact, 0, rng).to_float().map_weights(lambda v: v + rng.uniform(-noise, noise))
         assert snap(canonical(noisy), max_denominator=8).network == exact
+        normals = [kink.normal for kink in function_form(noisy).kinks]
+        assert np.round(np.array(normals) * 8).tolist() == [[8, 1, 8], [8, 1, -8]]
 
 
 def test_what_tolerance_counts_as_equal_or_zero():
@@ -228,12 +232,6 @@ def test_near_units_have_one_form_in_any_order(out):
 def test_unit_that_hardly_depends_on_its_inputs_leaves_its_constant():
     network = Network([[[1.0], [1e-9]], [[1.0, 1.0]]], [[0.0, 5.0], [0.0]])
     assert canonical(network) == Network([[[1]], [[1]]], [[0], [5]])
-
-
-@pytest.mark.parametrize("tolerance", [-1e-3, np.nan])
-def test_bad_tolerance(tolerance):
-    with pytest.raises(ValueError, match="wanted zero or more"):
-        canonical(circuits.minimum(), tolerance=tolerance)
 
 
 # Snapping
@@ -260,12 +258,6 @@ def test_snap_is_the_nearest_of_all_small_rationals(limit):
 def test_snap_keeps_names_and_leaves_exact_networks_alone():
     assert snap(circuits.minimum()) == (circuits.minimum(), 0)
     assert snap(circuits.minimum().to_float()).network.names == circuits.minimum().names
-
-
-@pytest.mark.parametrize("limit", [0, -3, np.nan])
-def test_bad_denominator(limit):
-    with pytest.raises(ValueError, match="wanted at least 1"):
-        snap(circuits.minimum(), max_denominator=limit)
 
 
 # Merging layers
@@ -391,5 +383,3 @@ def test_kinks_that_hardly_bend_leave_their_chord():
 def test_form_wants_one_hidden_layer_and_one_output(network):
     with pytest.raises(ValueError, match="wanted one hidden layer and one output"):
         function_form(network)
-    with pytest.raises(ValueError, match="wanted zero or more"):
-        function_form(network, tolerance=-1)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Circle
 
 import mathcircuits as mc
@@ -122,6 +122,11 @@ def test_activations_show_the_value_of_every_node():
         assert all(str(v).replace("-", "−") in shown for v in values)
         off = [c for c in ax.patches if isinstance(c, Circle) and to_hex(c.get_edgecolor()).upper() == MUTED]
         assert len(off) == values[:3].count(0)
+        for (k, i, j), line in edges(ax, network).items():
+            colour, weight = np.array(to_rgb(line.get_color())), network.weights[k][i, j]
+            full = np.array(to_rgb(POSITIVE if weight > 0 else NEGATIVE if weight < 0 else MUTED))
+            idle = (point, values[:3])[k][j] == 0
+            assert (colour >= full).all() and ((colour - full).sum() > 0.3) == idle, "what carries nothing is faded"
 
 
 def test_comparison_has_one_geometry_and_one_scale():
@@ -152,6 +157,16 @@ def test_heatmaps_show_every_weight_on_one_scale():
         mc.draw_weights(network, circuits.minimum_of_four())
     with pytest.raises(ValueError, match="1 networks"):
         mc.draw_weights(network, titles=["a", "b"])
+
+
+def test_heatmaps_name_units_as_equations_do():
+    network = Network([np.ones((2, 1)), np.ones((3, 2)), np.ones((1, 3))])
+    labels = [
+        [t.get_text() for t in (*ax.get_xticklabels(), *ax.get_yticklabels())] for ax in mc.draw_weights(network).axes
+    ]
+    plain = [[label.translate(str.maketrans("", "", "${}_")) for label in panel] for panel in labels]
+    assert plain == [["x", "h1", "h2"], ["h1", "h2", "g1", "g2", "g3"], ["g1", "g2", "g3", "y"]]
+    assert [line.split(" = ")[0] for line in str(network).split("\n")] == ["h1", "h2", "g1", "g2", "g3", "y"]
 
 
 def test_function_of_one_input_is_its_graph():
@@ -197,6 +212,13 @@ def test_runs_of_all_outcomes():
     assert {to_hex(c.get_color()[0]).upper() for c in ax.collections} == {INK, MUTED}
     with pytest.raises(ValueError, match="for 4 seeds and 3 records"):
         mc.draw_runs(SimpleNamespace(steps=[0, 1, 2], loss=loss, solved=runs.solved))
+
+
+def test_the_curve_among_those_of_solved_runs_is_their_median():
+    loss = [[1, 1], [1, 1e-3], [1, 1e-9], [4, 1e-8], [2, 1e-7]]
+    ax = mc.draw_runs(SimpleNamespace(steps=[0, 10], loss=loss, solved=[False, False, True, True, True]))
+    (median,) = [line for line in ax.lines if line.get_label() == "median of solved"]
+    assert median.get_ydata().tolist() == [2, 1e-8]
 
 
 def test_no_points_are_refused():

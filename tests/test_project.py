@@ -4,6 +4,7 @@ import copy
 import json
 import re
 import tomllib
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -18,10 +19,25 @@ LINES = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def pins() -> dict[str, str]:
-    """Return the version that requirements.txt pins each package to."""
-    found = [re.match(r"([\w.-]+)==([\w.]+)\s", line) for line in LINES]
-    return {canonicalize_name(match[1]): match[2] for match in found if match}
+def pins(file: str = "requirements.txt") -> dict[str, str]:
+    """Return the version that a file pins each package to."""
+    found = re.findall(r"^([\w.-]+)==([\w.]+)(?:  # .*)?$", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in found}
+
+
+@cache
+def needed() -> set[str]:
+    """Return the packages that requirements.txt names, and what they need in this environment, but for GPUs."""
+    found, todo = set(), [Requirement(name) for name in pins()]
+    while todo:
+        one = todo.pop()
+        for extra in one.extras or {""}:
+            name = canonicalize_name(one.name)
+            if (name, extra) not in found and not re.match("nvidia-|cuda-|triton", name):
+                found.add((name, extra))
+                needs = map(Requirement, metadata.requires(name) or [])
+                todo += [need for need in needs if need.marker is None or need.marker.evaluate({"extra": extra})]
+    return {name for name, _ in found}
 
 
 def public(version: str) -> str:
@@ -34,17 +50,28 @@ def public(version: str) -> str:
 
 @pytest.mark.parametrize("line", LINES)
 def test_every_line_pins_exactly_and_says_what_for(line):
-    assert re.fullmatch(r"([\w.-]+==[\w.]+|-e \.)  # \S.+", line)
+    assert re.fullmatch(r"([\w.-]+==[\w.]+|-c constraints\.txt|-e \.)  # \S.+", line)
 
 
-def test_the_last_line_is_the_package_itself():
-    assert LINES[-1].split("  #")[0] == "-e ."
-    assert len(pins()) == len(LINES) - 1, "a package is pinned twice"
+def test_the_last_lines_are_the_constraints_and_the_package_itself():
+    assert [line.split("  #")[0] for line in LINES[-2:]] == ["-c constraints.txt", "-e ."]
+    assert len(pins()) == len(LINES) - 2, "a package is pinned twice"
 
 
-@pytest.mark.parametrize(("name", "version"), pins().items())
-def test_pin_is_what_is_installed(name, version):
-    assert public(metadata.version(name)) == version
+def test_constraints_are_for_every_package_that_is_needed_and_no_other():
+    lines = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    constraints = pins("constraints.txt")
+    assert len(constraints) == len(lines) and lines == sorted(lines, key=str.lower)
+    assert needed() <= constraints.keys() and pins().items() <= constraints.items()
+    # What is needed on another system or Python may stand there, but nothing that this environment has for no reason.
+    there = {canonicalize_name(found.name) for found in metadata.distributions()}
+    assert constraints.keys() & there <= needed()
+
+
+def test_versions_are_those_installed():
+    constraints = pins("constraints.txt")
+    installed = {name: public(metadata.version(name)) for name in needed()}
+    assert installed == {name: constraints[name] for name in installed}
 
 
 def test_environment_takes_its_versions_from_requirements():

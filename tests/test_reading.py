@@ -11,6 +11,7 @@ from test_forms import HALF, LEAST_NORM, permuted, rational, with_units
 
 import mathcircuits as mc
 from mathcircuits import FUNCTIONS, Network, canonical, circuits, read, train
+from mathcircuits import reading as reading_module
 
 SIX = ("identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum")
 # Of the maximum of six, in twelfths, the proof takes z3 too long: notebook 14 has another.
@@ -234,6 +235,27 @@ def test_inputs_swapped(name):
             assert name != "subtraction" or reading.formula == "x2 − x1"
 
 
+def test_how_much_a_unit_counts_does_not_hang_on_the_scale_of_those_that_read_it():
+    """Incoming weights a thousand times smaller in the second layer, outgoing ones as much larger."""
+    (first, second, third), rng = circuits.minimum_of_four().to_float().weights, np.random.default_rng(14)
+    weights = [w * (1 + rng.uniform(-1e-6, 1e-6, w.shape)) for w in (first, second / 1000, third * 1000)]
+    reading = read(Network(weights))
+    assert (reading.function, reading.network) == ("minimum_of_four", canonical(circuits.minimum_of_four()))
+
+
+def test_a_kink_is_left_out_only_if_its_function_hardly_changes():
+    """|x| + relu(x - 3/4), and three pairs of units that are linear together.
+
+    Without the second bend, the best fit has a root mean squared error of 0.035, below the tolerance, but is off by
+    0.15 at the end of the box.
+    """
+    bent = Network([[[1.0], [-1], [1]], [[1, 1, 1]]], [[0, 0, -0.75], [0]])
+    rows = np.array([s * np.array(row) for row in ([0.37, 0.22], [0.59, -0.41], [0.96, -0.19]) for s in (1, -1)])
+    pairs = Network([rows[:, :1], [[0.7, -0.7, 0.7, -0.7, -0.7, 0.7]]], [rows[:, 1], [0]])
+    reading = read(bent + pairs, tolerances=0.05)
+    assert reading.converged and reading.form == read(bent.to_exact()).form
+
+
 def test_late_networks_are_said_to_be_unconverged():
     """A minimum on its way: the bend is there, but not yet as large, nor yet where it must be."""
     late = Network([[[0.9, -0.75], [1.0, 0.0], [-1.0, 0.04]], [[-0.93, 0.9, -0.97]]])
@@ -364,6 +386,8 @@ def test_names_of_deeper_units_say_what_they_get():
     for change in (lambda n: n, Network.to_float):
         assert [n.name for n in read(change(circuits.minimum_of_four())).neurons if n.layer == 2] == four
         assert [n.name for n in read(change(circuits.minimum_of(8))).neurons if n.layer == 3][:2] == eight
+    turned = circuits.minimum_mirror() @ (circuits.minimum_mirror() | circuits.minimum_mirror())
+    assert read(turned).neurons[4:] and read(turned).neurons[6].name == "greaterness of min(x3, x4) over min(x1, x2)"
     largest = -circuits.minimum_of(3) @ Network([-np.eye(3, dtype=int)])
     assert "max(" in " ".join(n.name for n in read(largest).neurons if n.layer == 2)
 
@@ -379,6 +403,22 @@ def test_circuits_of_wider_networks():
         ("pair that cancels, along x1 + 1/2 x2", (9, 10)),
     ]
     assert read(network).formula == read(network.to_float()).formula == "3/2 x2 − 2 x1 + 4 relu(x1 − x2)"
+
+
+def test_a_reading_does_not_depend_on_what_was_read_before():
+    """Equal boxes give equal words, written as integers or as floats, whichever comes first."""
+    lifted = circuits.positive_reconstructor() @ (circuits.linear([1, 0, 0]) + 5) - 5
+    network = circuits.minimum_of_three() + lifted - circuits.linear([1, 0, 0])  # the minimum where x1 >= -5
+    found = set()
+    for boxes in (whole := [(-2, 3), (-2.0, 3.0), (np.float32(-2), Fraction(3))]), whole[::-1]:
+        reading_module._proved.cache_clear(), reading_module._simplest.cache_clear()
+        found |= {
+            (repr(reading), reading.proof.claim, reading.formula) for reading in (read(network, box=b) for b in boxes)
+        }
+    ((text, claim, _),) = found
+    assert claim.endswith("on [-2, 3]^3") and "on [−2, 3]^3" in " ".join(text.split())
+    quarters = [repr(read(network, box=box)) for box in [(-0.25, 3), (Fraction(-1, 4), 3)]]
+    assert quarters[0] == quarters[1] and "On [−0.25, 3]^3" in " ".join(quarters[0].split())
 
 
 def test_least_norm_minimum_is_read_as_it_is():
@@ -490,22 +530,3 @@ def test_bad_input(given, error, message):
     with pytest.raises(error, match=message) as raised:
         read(given)
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"box": 1},
-        {"box": (1, -1)},
-        {"box": (0, np.inf)},
-        {"box": [(0, 1)]},
-        {"tolerances": []},
-        {"tolerances": [-1]},
-        {"tolerances": [np.nan]},
-        {"nearness": -1},
-        {"max_denominator": 0},
-    ],
-)
-def test_bad_options(options):
-    with pytest.raises(ValueError, match="wanted"):
-        read(circuits.minimum(), **options)

@@ -322,6 +322,7 @@ CASES = [
     ("minimum", DEEP | {"bias": True, "optimizer": "adamw", "lr": 0.01}),
     ("minimum", DEEP | {"dtype": torch.float32}),
     ("minimum_of_four", {"steps": 20}),  # a few seeds a group
+    ("minimum_of_four", {"steps": 5, "batch_size": 999}),  # rows that would not begin on a boundary of 64 bytes
 ]
 
 
@@ -617,41 +618,56 @@ def test_a_bar_is_shown_to_readers_only(monkeypatch, capsys, interactive, progre
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"function": "identity"}, TypeError, "'identity' was given as the function; wanted a Function"),
-        ({"function": None}, TypeError, "None was given as the function"),
-        ({"seeds": []}, ValueError, "an empty list of seeds was given"),
-        ({"seeds": iter(())}, ValueError, "an empty list of seeds was given"),
-        ({"seeds": [1, 2, 1]}, ValueError, "a seed was given twice"),
-        ({"seeds": [0, -1]}, ValueError, "is negative"),
-        ({"seeds": [2**63]}, ValueError, "wanted distinct integers below 2"),
-        ({"seeds": [0.5, 1.5]}, TypeError, "0.5 was given; wanted integers as seeds"),
-        ({"seeds": np.linspace(0, 1, 3)}, TypeError, "wanted integers as seeds"),
-        ({"seeds": "012"}, TypeError, "'0' was given; wanted integers as seeds"),
-        ({"seeds": [None]}, TypeError, "None was given; wanted integers as seeds"),
-        ({"seeds": 7}, TypeError, "not iterable"),
-        ({"widths": (2, 2, 1)}, ValueError, r"widths \(2, 2, 1\) were given; identity wants \(1, ..., 1\)"),
-        ({"widths": (1, 2, 2)}, ValueError, "widths .* were given"),
-        ({"function": FUNCTIONS["sort_two"], "widths": (2, 4, 1)}, ValueError, r"sort_two wants \(2, ..., 2\)"),
-        ({"widths": (1, 0, 1)}, ValueError, "widths .* were given"),
-        ({"widths": (1,)}, ValueError, "widths .* were given"),
-        ({"widths": ()}, ValueError, "widths .* were given"),
-        ({"records": 0}, ValueError, "500 steps of 1000 inputs and 0 records were asked for"),
-        ({"records": 1.5}, TypeError, "1.5 was given; wanted integers as .*records"),
-        ({"widths": (1, 2.0, 1)}, TypeError, "2.0 was given; wanted integers as .*widths"),
-        ({"steps": 0}, ValueError, "0 steps of 1000 inputs and 100 records were asked for"),
-        ({"steps": 2.5}, TypeError, "2.5 was given; wanted integers as .*steps"),
-        ({"batch_size": 0}, ValueError, "500 steps of 0 inputs and 100 records were asked for"),
-        ({"lr": 0}, ValueError, "lr 0 and weight_decay 0.0 were given"),
-        ({"lr": -0.1}, ValueError, "lr -0.1 and"),
-        ({"lr": float("nan")}, ValueError, "lr nan and"),
-        ({"lr": float("inf")}, ValueError, "lr inf and"),
-        ({"weight_decay": -1e-9}, ValueError, "weight_decay -1e-09 were given"),
-        ({"weight_decay": float("nan")}, ValueError, "weight_decay nan were given"),
-        ({"optimizer": "sdg"}, ValueError, "optimizer 'sdg' was given; wanted one of sgd, adam, adamw or a callable"),
-        ({"init": "xavier"}, ValueError, "init 'xavier' was given; wanted 'pytorch' or a callable"),
-        ({"dtype": torch.int64}, ValueError, "dtype torch.int64 was given; wanted torch.float32 or torch.float64"),
-        ({"dtype": torch.float16}, ValueError, "dtype torch.float16 was given"),
-        ({"dtype": float}, ValueError, "dtype <class 'float'> was given"),
+        ({"function": "identity"}, TypeError, "^the function 'identity' was given; wanted a Function, such as FUNCT"),
+        ({"function": None}, TypeError, "^the function None was given"),
+        ({"seeds": []}, ValueError, "^an empty list of seeds was given; wanted at least one$"),
+        ({"seeds": iter(())}, ValueError, "^an empty list of seeds was given"),
+        ({"seeds": [1, 2, 1]}, ValueError, "^a seed was given twice or is too large; wanted distinct integers"),
+        ({"seeds": [0, -1]}, ValueError, r"^seeds \[0, -1\] were given; wanted integers of at least 0$"),
+        ({"seeds": [2**63]}, ValueError, "^a seed was given twice or is too large; wanted distinct integers below 2"),
+        ({"seeds": [0.5, 1.5]}, TypeError, r"^seeds \[0.5, 1.5\] were given; wanted integers of at least 0$"),
+        ({"seeds": np.linspace(0, 1, 3)}, TypeError, r"^seeds array\(\[0. , 0.5, 1. \]\) were given; wanted integers"),
+        ({"seeds": "012"}, TypeError, "^seeds '012' were given; wanted integers of at least 0$"),
+        ({"seeds": [None]}, TypeError, r"^seeds \[None\] were given; wanted integers"),
+        ({"seeds": [True]}, TypeError, r"^seeds \[True\] were given; wanted integers"),
+        ({"seeds": 7}, TypeError, "^seeds 7 were given; wanted integers of at least 0$"),
+        ({"widths": (2, 2, 1)}, ValueError, r"^widths \(2, 2, 1\) were given; identity wants \(1, ..., 1\)$"),
+        ({"widths": (1, 2, 2)}, ValueError, "^widths .* were given"),
+        ({"function": FUNCTIONS["sort_two"], "widths": (2, 4, 1)}, ValueError, r"sort_two wants \(2, ..., 2\)$"),
+        ({"widths": (1, 0, 1)}, ValueError, r"^widths \(1, 0, 1\) were given; wanted integers of at least 1$"),
+        ({"widths": (1,)}, ValueError, r"^widths \(1,\) were given"),
+        ({"widths": ()}, ValueError, r"^widths \(\) were given"),
+        ({"widths": 5}, TypeError, "^widths 5 were given; wanted integers of at least 1$"),
+        ({"widths": "121"}, TypeError, "^widths '121' were given"),
+        ({"widths": (1, 2.0, 1)}, TypeError, r"^widths \(1, 2.0, 1\) were given; wanted integers of at least 1$"),
+        ({"records": 0}, ValueError, "^records 0 was given; wanted an integer of at least 1$"),
+        ({"records": 1.5}, TypeError, "^records 1.5 was given"),
+        ({"steps": 0}, ValueError, "^steps 0 was given; wanted an integer of at least 1$"),
+        ({"steps": 2.5}, TypeError, "^steps 2.5 was given"),
+        ({"steps": "9"}, TypeError, "^steps '9' was given"),
+        ({"batch_size": 0}, ValueError, "^batch_size 0 was given; wanted an integer of at least 1$"),
+        ({"batch_seed": -1}, ValueError, "^batch_seed -1 was given; wanted an integer of at least 0$"),
+        ({"batch_seed": None}, TypeError, "^batch_seed None was given"),
+        ({"lr": 0}, ValueError, "^lr 0 was given; wanted a finite number above 0$"),
+        ({"lr": -0.1}, ValueError, "^lr -0.1 was given"),
+        ({"lr": float("nan")}, ValueError, "^lr nan was given"),
+        ({"lr": float("inf")}, ValueError, "^lr inf was given"),
+        ({"lr": "a"}, TypeError, "^lr 'a' was given; wanted a finite number above 0$"),
+        ({"weight_decay": -1e-9}, ValueError, "^weight_decay -1e-09 was given; wanted a finite number of at least 0$"),
+        ({"weight_decay": float("nan")}, ValueError, "^weight_decay nan was given"),
+        ({"weight_decay": None}, TypeError, "^weight_decay None was given"),
+        ({"optimizer": "sdg"}, ValueError, "^optimizer 'sdg' was given; wanted 'sgd', 'adam', 'adamw' or a callable$"),
+        ({"optimizer": ["sgd"]}, ValueError, r"^optimizer \['sgd'\] was given; wanted 'sgd'"),
+        ({"init": "xavier"}, ValueError, "^init 'xavier' was given; wanted 'pytorch' or a callable$"),
+        ({"init": None}, ValueError, "^init None was given; wanted 'pytorch' or a callable$"),
+        ({"bias": "a"}, TypeError, "^bias 'a' was given; wanted True or False$"),
+        ({"progress": None}, TypeError, "^progress None was given; wanted True or False$"),
+        ({"device": "gpu"}, ValueError, "^device 'gpu' was given; wanted one that is here, such as 'cpu'$"),
+        ({"device": "meta"}, ValueError, "^device 'meta' was given; wanted one that is here"),
+        ({"device": 1.5}, ValueError, "^device 1.5 was given; wanted one that is here"),
+        ({"dtype": torch.int64}, ValueError, "^dtype torch.int64 was given; wanted torch.float32 or torch.float64$"),
+        ({"dtype": torch.float16}, ValueError, "^dtype torch.float16 was given"),
+        ({"dtype": float}, ValueError, "^dtype <class 'float'> was given"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_one_sentence(wrong, error, message):
@@ -659,6 +675,12 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(wrong, error, message
     with pytest.raises(error, match=message) as caught:
         train(**arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="^device 'cuda' was given; wanted one that is here, such as 'cpu'$"):
+        train(IDENTITY, seeds=[0], device="cuda")
 
 
 ONES, ZEROS = [torch.ones(2, 1), torch.ones(1, 2)], [torch.zeros(2), torch.zeros(1)]
