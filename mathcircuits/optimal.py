@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from mathcircuits.functions import Function
 from mathcircuits.training import Runs, _bar, _check, _dead, _draw, _evaluate, _values, pytorch_init
@@ -175,11 +176,11 @@ def _remove(weights: Weights, x, decay, candidates, zeroed: slice, free=None, al
     parameters, (_, jacobian) = _flatten(weights), _linearized(weights, x)
     hessian = _hessian(jacobian, free)
     mean = hessian.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
-    inverse, _ = torch.linalg.inv_ex(_raised(hessian, decay + 1e-6 * mean + 1e-12))
+    inverse = _inverse(_raised(hessian, decay + 1e-6 * mean + 1e-12))
     wanted = torch.zeros(len(parameters), *candidates.shape, dtype=parameters.dtype)
     wanted[..., zeroed] = -parameters[:, candidates[:, zeroed]]
     block = inverse[:, candidates[:, :, None], candidates[:, None, :]]
-    force = (torch.linalg.inv_ex(block)[0] @ wanted[..., None])[..., 0]
+    force = (_inverse(block) @ wanted[..., None])[..., 0]
     cost = (force * wanted).sum(2).nan_to_num(nan=math.inf)
     chosen = (cost if allowed is None else cost.where(allowed, math.inf)).argmin(1)
     every = torch.arange(len(chosen))
@@ -207,9 +208,9 @@ def _descend(weights: Weights, x, y, steps: int, decay: float = 0.0, free=None) 
         loss, parameters, residual, jacobian = state
         hessian = _hessian(jacobian, free)
         mean = hessian.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
-        factor, failed = torch.linalg.cholesky_ex(_raised(hessian, decay + damping * mean + 1e-14))
         slope = (jacobian @ residual[..., None])[..., 0] / len(y) + decay * parameters
-        step = torch.cholesky_solve((slope if free is None else slope * free)[..., None], factor)[..., 0]
+        slope = slope if free is None else slope * free
+        step, failed = _solve(_raised(hessian, decay + damping * mean + 1e-14), slope)
         new = _state(_unflatten(parameters - step, weights), x, y, decay)
         down = (new[0] < loss) & (failed == 0) & moving
         state = [torch.where(down.view(-1, *[1] * (t.ndim - 1)), t, old) for t, old in zip(new, state, strict=True)]
@@ -275,6 +276,30 @@ def _hessian(jacobian, free=None) -> torch.Tensor:
 
 def _raised(matrices, diagonal) -> torch.Tensor:
     return matrices + torch.diag_embed(diagonal.expand(-1, matrices.shape[1]))
+
+
+def _solve(matrices, vectors) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the positive definite matrices take to the vectors, and where there is none (not 0)."""
+    factor, failed = torch.linalg.cholesky_ex(_filled(matrices))
+    n = vectors.shape[1]
+    return torch.cholesky_solve(pad(vectors, (0, -n % 8))[..., None], factor)[:, :n, 0], failed
+
+
+def _inverse(matrices) -> torch.Tensor:
+    n = matrices.shape[-1]
+    return torch.linalg.inv_ex(_filled(matrices))[0][..., :n, :n]
+
+
+def _filled(matrices) -> torch.Tensor:
+    """Fill up with the identity to a multiple of 8 rows, so that every matrix begins on a boundary of 64 bytes.
+
+    LAPACK rounds otherwise where a matrix begins elsewhere: with an odd number of rows every second one would, and a
+    seed would depend on its place.
+    """
+    fill = -matrices.shape[-1] % 8
+    filled = pad(matrices, (0, fill, 0, fill))
+    filled.diagonal(dim1=-2, dim2=-1)[..., matrices.shape[-1] :] = 1
+    return filled
 
 
 def _flatten(weights: Weights) -> torch.Tensor:
