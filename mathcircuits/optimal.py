@@ -233,7 +233,7 @@ def train_optimal(
     attempts, evaluations = np.zeros(len(seeds), dtype=int), np.zeros(len(seeds), dtype=int)
     with bar(total=len(seeds), desc=function.name, progress=progress) as finished:
         for attempt in range(recipe.attempts):
-            new = _attempt(task, [_stream(seeds[row], attempt) for row in todo], widths, recipe)
+            new = _attempt(task, [stream(seeds[row], attempt) for row in todo], widths, recipe)
             attempts[todo] += 1
             evaluations[todo] += n_inputs * new[1][:, -1].numpy()
             best = best or [t.clone() for t in new]
@@ -298,7 +298,7 @@ def _search(task: _Task, recipe: Recipe, tried: list[Tried], progress: Callable)
     def smallest(widths, attempts) -> Network | None:
         """The smallest of the exact networks, in canonical form, among the first attempts with one."""
         for begin in range(0, attempts, GROUP):
-            names = [_stream(k, 0, 0, 1) for k in range(begin, min(begin + GROUP, attempts))]
+            names = [stream(k, 0, 0, 1) for k in range(begin, min(begin + GROUP, attempts))]
             loss, _, *_ = new = _attempt(task, names, widths, recipe)
             exact, depth = (loss[:, -1] < EXACT).nonzero()[:, 0].tolist(), len(widths) - 1
             final, biases = new[2 + 2 * depth : 2 + 3 * depth], new[2 + 3 * depth : 2 + 4 * depth]
@@ -338,8 +338,14 @@ def _proved_smallest(network: Network, function: Function) -> bool:
     return distance < NEAR and bool(prove_equal(rounded, function)) and fewest_units(rounded) == network.widths[1]
 
 
-def _stream(*numbers: int) -> int:
-    """The seed that an attempt draws from: (seed, attempt); torch's generator reads 32 bits. Attempt 0 is the seed."""
+def stream(*numbers: int) -> int:
+    """Return the seed that the attempt of a seed draws its initial weights from; attempt 0 draws from the seed itself.
+
+    torch's generator reads 32 bits of it.
+
+    >>> stream(7, 0), stream(7, 1), stream(8, 1)
+    (7, 369571992, 3990686019)
+    """
     if numbers[1:] == (0,):
         return int(numbers[0])
     return int(np.random.SeedSequence([int(n) for n in numbers]).generate_state(1)[0])
