@@ -210,7 +210,7 @@ def design() -> list[dict]:
                         }
                     )
     for name in SIX + DEEP:
-        few = 50 if name in DEEP else 200
+        few = 20 if name in DEEP else 200
         runs += [{"function": name, "regimen": "best", **levels, "seeds": few, "most": MOST} for levels in BEST]
         for regimen, recipe in RECIPES.items():
             seeds = {"recipe": 200 if name in DEEP else 1000, "narrow": few}.get(regimen, 200)
