@@ -205,7 +205,7 @@ def design() -> list[dict]:
                             "decay": DECAYS[(i // 2 + o % 2 + 2 * (o // 2 + w // 2)) % 3],
                             "rate": RATES[2 * (i // 2 + o // 2 + w - w // 2) % 3] if by_rate else "",
                             "schedule": SCHEDULES[(o // 2 + w + w // 2 + turned) % 2] if by_rate else "",
-                            "seeds": 1000 if smallest[0] * sum(smallest[1:-1]) * width <= 4 else 200,
+                            "seeds": 400 if smallest[0] * sum(smallest[1:-1]) * width <= 4 else 100,
                             "most": 1,
                         }
                     )
