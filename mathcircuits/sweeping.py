@@ -11,7 +11,7 @@ import torch
 
 from mathcircuits import checks
 from mathcircuits.functions import FUNCTIONS, Function
-from mathcircuits.training import Runs, _bar, _seeds, train
+from mathcircuits.training import Runs, bar, check_seeds, train
 
 
 def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress: bool = True) -> list[Runs]:
@@ -49,9 +49,9 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
     shares, threads, futures = [_arguments(run) for run in runs], torch.get_num_threads(), []
     try:
         if executor is None:
-            return [_train(share) for share in _bar(shares, "sweep", progress=progress)]
+            return [_train(share) for share in bar(shares, "sweep", progress=progress)]
         futures = [executor.submit(_send, share) for share in shares]
-        for future in _bar(as_completed(futures), "sweep", len(futures), progress=progress):
+        for future in bar(as_completed(futures), "sweep", len(futures), progress=progress):
             future.result()  # or its error, at once
         return [pickle.loads(future.result()) for future in futures]
     finally:
@@ -73,7 +73,7 @@ def _arguments(run) -> dict:
         if not isinstance(function, str) or function not in FUNCTIONS:
             raise ValueError(f"function {checks.shown(function)} was given; wanted a Function or a name in FUNCTIONS")
         function = FUNCTIONS[function]
-    return {**bound.arguments, "function": function, "seeds": _seeds(bound.arguments["seeds"]), "progress": False}
+    return {**bound.arguments, "function": function, "seeds": check_seeds(bound.arguments["seeds"]), "progress": False}
 
 
 def _train(share: dict) -> Runs:

@@ -170,16 +170,16 @@ def train(
     identity (1, 2, 1), 100 seeds, 500 steps: 58 failed, 42 solved
     """
     checks.instance("the function", function, Function, wanted="a Function, such as FUNCTIONS['identity']")
-    seeds, widths = _seeds(seeds), _widths(function, widths)
+    seeds, widths = check_seeds(seeds), check_widths(function, widths)
     counts = {"steps": steps, "batch_size": batch_size, "records": records}
     steps, batch_size, records = (checks.integer(what, n, at_least=1) for what, n in counts.items())
     lr, weight_decay = checks.number("lr", lr, above=0), checks.number("weight_decay", weight_decay, at_least=0)
-    optimizer, init = _named("optimizer", optimizer, OPTIMIZERS), _named("init", init, {"pytorch": pytorch_init})
+    optimizer, init = named("optimizer", optimizer, OPTIMIZERS), named("init", init, {"pytorch": pytorch_init})
     bias, progress = checks.flag("bias", bias), checks.flag("progress", progress)
     batch_seed, device = checks.integer("batch_seed", batch_seed, at_least=0), _device(device)
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype {checks.shown(dtype)} was given; wanted torch.float32 or torch.float64")
-    drawn = _draw(init, seeds, widths, bias)
+    drawn = draw_initial(init, seeds, widths, bias)
     parameters = [p.to(device, dtype) for p in drawn]
     initial, depth = [p.clone() for p in parameters], len(widths) - 1
     trained = parameters if bias else parameters[:depth]
@@ -194,7 +194,7 @@ def train(
     record_at = set(np.linspace(0, steps, min(steps, records) + 1).round())
     records, done = {0: _evaluate(function, parameters, held_out)}, 0
     try:
-        for step in _bar(range(1, steps + 1), function.name, progress=progress):
+        for step in bar(range(1, steps + 1), function.name, progress=progress):
             x = torch.from_numpy(function.sample(batches, batch_size)).to(device, dtype)
             gradients = (_sectors if by_sector else _backpropagation)(x, function(*x.T))
             parts = [gradients([p[rows] for p in parameters]) for rows in groups]
@@ -214,7 +214,7 @@ def train(
     return Runs(function, widths, np.array(seeds), np.array([*records]), loss, *tensors, dead)
 
 
-def _seeds(seeds) -> tuple[int, ...]:
+def check_seeds(seeds) -> tuple[int, ...]:
     """Let through distinct seeds, at least one."""
     seeds = checks.integers("seeds", seeds, at_least=0)
     if not seeds:
@@ -224,7 +224,7 @@ def _seeds(seeds) -> tuple[int, ...]:
     return seeds
 
 
-def _widths(function: Function, widths) -> tuple[int, ...]:
+def check_widths(function: Function, widths) -> tuple[int, ...]:
     """Let through the widths of a network that may be the function; those of the function itself for None."""
     widths = checks.integers("widths", function.widths if widths is None else widths, at_least=1)
     if len(widths) < 2 or (widths[0], widths[-1]) != (function.arity, function.widths[-1]):
@@ -242,7 +242,7 @@ def _device(device) -> torch.device | str | None:
     return device
 
 
-def _named(what: str, value, names: dict[str, Callable]) -> Callable:
+def named(what: str, value, names: dict[str, Callable]) -> Callable:
     """Let through a callable, or the one of that name."""
     found = names.get(value) if isinstance(value, str) else value
     if not callable(found):
@@ -251,13 +251,13 @@ def _named(what: str, value, names: dict[str, Callable]) -> Callable:
     return found
 
 
-def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype):
-    _seeds(seeds), _widths(function, widths), _named("init", init, {"pytorch": pytorch_init})
-    checks.integer("attempts", steps, at_least=1), checks.integer("n_inputs", batch_size, at_least=1)
+def check_task(function: Function, seeds, widths, init) -> tuple[tuple[int, ...], tuple[int, ...], Callable]:
+    """Let through seeds, widths that fit the function, and a way to draw initial weights."""
+    return check_seeds(seeds), check_widths(function, widths), named("init", init, {"pytorch": pytorch_init})
 
 
-def _draw(init, seeds, widths, bias) -> list[torch.Tensor]:
-    """Return the weights and then the biases of every layer, stacked over the seeds."""
+def draw_initial(init, seeds, widths, bias) -> list[torch.Tensor]:
+    """Return the initial weights and then the biases of every layer, stacked over the seeds; a lone seed is doubled."""
     shapes = [*((n_out, n_in) for n_in, n_out in pairwise(widths)), *((n_out,) for n_out in widths[1:])]
     drawn = []
     for seed in seeds:
@@ -275,7 +275,7 @@ def _draw(init, seeds, widths, bias) -> list[torch.Tensor]:
     return [torch.cat([t, t]) for t in stacked] if len(seeds) == 1 else stacked
 
 
-def _bar(*args, progress: bool, **options) -> tqdm:
+def bar(*args, progress: bool, **options) -> tqdm:
     """tqdm, for work of more than a second and for a reader: at a terminal, or in a kernel of a Jupyter server.
 
     (nbconvert and nbval start kernels of their own, and those are silent.)
