@@ -108,8 +108,8 @@ def draw_comparison(
             that is as wide as a page larger type.
 
     Raises:
-        ValueError: networks of unlike numbers of inputs, layers or outputs; another number of gaps than of steps from
-            layer to layer.
+        ValueError: networks of unlike numbers of inputs, layers or outputs; gaps that are not one positive number for
+            each step from layer to layer.
 
     >>> net = Network([[[1], [-1]], [[1, -1]]])
     >>> [ax.get_title() for ax in draw_comparison(net.to_float(), net.to_float(), net).axes]
@@ -119,10 +119,9 @@ def draw_comparison(
     widths = [n.widths for n in networks.values()]
     if len({(w[0], len(w), w[-1]) for w in widths}) > 1:
         raise ValueError(f"networks of widths {widths} were given; wanted as many inputs, layers and outputs in each")
-    if gaps is not None and len(gaps) != len(theory.weights):
-        raise ValueError(
-            f"{len(gaps)} gaps were given; wanted one for each of the {len(theory.weights)} weight matrices"
-        )
+    steps = len(theory.weights)
+    if gaps is not None and (len(gaps) != steps or min(gaps) <= 0):
+        raise ValueError(f"gaps {gaps} were given; wanted a positive number for each of the {steps} weight matrices")
     frame = _Diagram([*networks.values()], gaps=gaps)
     axes = frame.panels(3, header=True, suptitle=title)
     for ax, (name, network) in zip(axes, networks.items(), strict=True):
@@ -322,7 +321,7 @@ class _Diagram:
     ):
         self.widths = tuple(map(max, zip(*(n.widths for n in networks), strict=True)))
         pairs = zip(self.widths, self.widths[1:], strict=False)
-        gaps = gaps or [np.clip(12 + 0.3 * (a * b - 6), 12, 16) for a, b in pairs]
+        gaps = [np.clip(12 + 0.3 * (a * b - 6), 12, 16) for a, b in pairs] if gaps is None else gaps
         self.columns = frame.columns if frame else np.cumsum([0, *gaps])
         self.pitch = frame.pitch if frame else min(6.4, 40 / max(self.widths))
         self.radius = min(1.5, 0.4 * self.pitch)

@@ -143,8 +143,9 @@ def test_smaller_gaps_leave_larger_type():
     assert texts(close.axes[0]) == texts(usual.axes[0]), "every weight still has its number"
     columns = sorted({c.center[0] for c in close.axes[0].patches if isinstance(c, Circle)})
     assert np.diff(columns).tolist() == [10, 8]
-    with pytest.raises(ValueError, match="1 gaps were given; wanted one for each of the 2 weight matrices"):
-        mc.draw_comparison(learned, learned, learned, gaps=[10])
+    for wrong in ([10], [10, 0]):
+        with pytest.raises(ValueError, match="wanted a positive number for each of the 2 weight matrices"):
+            mc.draw_comparison(learned, learned, learned, gaps=wrong)
 
 
 def test_sums_before_relu_stand_left_of_the_values():
