@@ -1,7 +1,7 @@
 """The library: every feature and circuit derived by hand, one function each, exact, hidden units named.
 
-A *feature* is what one hidden unit detects. A *circuit* is features and the weights that join them. Both
-are ``Network`` objects: each can be drawn, proved and composed alone. Features and circuits follow
+A *feature* is what one hidden unit detects. A *circuit* is some features and the weights that join them. Both
+are ``Network`` objects, so each can be drawn, proved and composed alone. Features and circuits follow
 S. Osier, "Mathematical Circuits in Neural Networks" (2022); the notebooks derive them.
 """
 
@@ -21,9 +21,9 @@ from mathcircuits.network import Network
 
 
 def linear(*rows) -> Network:
-    """A linear map, no hidden layer: what prepares the inputs of a circuit, or joins its outputs.
+    """A linear map without a hidden layer: it prepares the inputs of a circuit, or joins its outputs.
 
-    A number added to it makes it affine, which is where biases come from.
+    Add a number to make it affine; in a circuit this number becomes a bias.
 
     >>> linear([1, -1])(5, 3), (linear([1, -1]) + 1)(5, 3)
     (Fraction(2, 1), Fraction(3, 1))
@@ -53,7 +53,7 @@ def negativeness_detector() -> Network:
 
 
 def greaterness_detector() -> Network:
-    """relu(x1 - x2): by how much x1 is greater than x2. Widths (2, 1, 1). It is positiveness of x1 - x2.
+    """relu(x1 - x2): by how much x1 is greater than x2. Widths (2, 1, 1). It is the positiveness of x1 - x2.
 
     >>> greaterness_detector()(5, 3), greaterness_detector()(3, 5)
     (Fraction(2, 1), Fraction(0, 1))
@@ -95,7 +95,7 @@ def reconstructor_circuit() -> Network:
 
 
 def negative_reconstructor_circuit() -> Network:
-    """-x = -relu(x) + relu(-x): gives back its input with the sign turned. Widths (1, 2, 1).
+    """-x = -relu(x) + relu(-x): gives back its input with the opposite sign. Widths (1, 2, 1).
 
     >>> negative_reconstructor_circuit()(3)
     Fraction(-3, 1)
@@ -143,7 +143,7 @@ def addition() -> Network:
 
 
 def subtraction() -> Network:
-    """x1 - x2: the reconstructor circuit on the difference; its detectors are greaternesses. Widths (2, 2, 1).
+    """x1 - x2: the reconstructor circuit on the difference; it has two greaterness detectors. Widths (2, 2, 1).
 
     >>> subtraction()(3, -5)
     Fraction(8, 1)
@@ -165,7 +165,7 @@ def minimum() -> Network:
 
 
 def minimum_mirror() -> Network:
-    """min(x1, x2) = x2 - relu(x2 - x1): the other optimal network, the inputs' roles exchanged. Widths (2, 3, 1).
+    """min(x1, x2) = x2 - relu(x2 - x1): the other smallest network, with the inputs exchanged. Widths (2, 3, 1).
 
     >>> minimum_mirror()(3, -5)
     Fraction(-5, 1)
@@ -174,7 +174,7 @@ def minimum_mirror() -> Network:
 
 
 def minimum_two_layers() -> Network:
-    """The minimum as first derived: its value is reconstructed once more before the output. Widths (2, 3, 2, 1).
+    """The minimum as first derived: it reconstructs its value once more before the output. Widths (2, 3, 2, 1).
 
     >>> minimum_two_layers()(3, -5)
     Fraction(-5, 1)
@@ -186,9 +186,9 @@ def minimum_two_layers() -> Network:
 
 
 def minimum_of(n: int) -> Network:
-    """The minimum of n numbers by a tournament of minimum circuits, ceil(log2 n) hidden layers.
+    """The minimum of n numbers by a tournament of minimum circuits, in ceil(log2 n) hidden layers.
 
-    An odd number out waits for the next round behind a reconstructor circuit.
+    If n is odd, one number waits for the next round behind a reconstructor circuit.
 
     Raises:
         TypeError, ValueError: n that is no integer, or below 2.
@@ -203,7 +203,7 @@ def minimum_of(n: int) -> Network:
 
 
 def minimum_of_four() -> Network:
-    """min(x1, x2, x3, x4): a minimum circuit over two of them. Widths (4, 6, 3, 1).
+    """min(x1, x2, x3, x4): a minimum circuit that reads two others. Widths (4, 6, 3, 1).
 
     >>> minimum_of_four()(3, -5, 2, 7)
     Fraction(-5, 1)
@@ -242,7 +242,7 @@ def relu() -> Network:
 
 
 def leaky_relu() -> Network:
-    """max(x, x/4): a reconstructor that gives back a quarter of what is negative. Widths (1, 2, 1).
+    """max(x, x/4): a reconstructor that gives back a quarter of a negative input. Widths (1, 2, 1).
 
     >>> leaky_relu()(3), leaky_relu()(-5)
     (Fraction(3, 1), Fraction(-5, 4))
@@ -278,7 +278,7 @@ def absolute_sum() -> Network:
 
 
 def absolute_maximum() -> Network:
-    """max(|x1|, |x2|) = (|x1 + x2| + |x1 - x2|) / 2: an absolute sum, turned by 45 degrees. Widths (2, 4, 1).
+    """max(|x1|, |x2|) = (|x1 + x2| + |x1 - x2|) / 2: an absolute sum, rotated by 45 degrees. Widths (2, 4, 1).
 
     >>> absolute_maximum()(3, -5)
     Fraction(5, 1)
@@ -289,7 +289,7 @@ def absolute_maximum() -> Network:
 def positive_maximum() -> Network:
     """max(0, x1, x2) = p + relu(q - p), with p = relu(x1) and q = relu(x2). Widths (2, 2, 2, 1).
 
-    A maximum of two numbers that are not negative: one unit carries p, where a reconstructor takes two.
+    A maximum of two numbers that are never negative: one unit carries p, where a reconstructor would take two.
 
     >>> positive_maximum()(3, 7), positive_maximum()(-3, -5)
     (Fraction(7, 1), Fraction(0, 1))
@@ -335,8 +335,8 @@ def sort_two() -> Network:
 def median_of_three() -> Network:
     """min(x1, x2) + |u1 - u2|, with u1 and u2 the greaterness of x3 over x1 and over x2. Widths (3, 5, 3, 1).
 
-    x3 held between the other two: |u1 - u2| is how far it is above the smaller one, up to the larger one. One
-    greaterness makes the absolute value, 2 relu(u2 - u1) + (u1 - u2); what is linear in it goes with the minimum.
+    The median is x3, held between the other two: |u1 - u2| is how far x3 is above the smaller one, up to the larger.
+    One greaterness makes the absolute value, 2 relu(u2 - u1) + (u1 - u2); its linear part goes with the minimum.
 
     >>> median_of_three()(3, -5, 2)
     Fraction(2, 1)
@@ -351,8 +351,9 @@ def median_of_three() -> Network:
 def sort_three() -> Network:
     """(x3 - relu(x3 - a), a + b - x3 + relu(x3 - a) - relu(b - x3), x3 + relu(b - x3)), where a, b are x1, x2 sorted.
 
-    Two greaternesses; the middle one is what is left of the sum. The second layer carries two numbers, x3 and a + b,
-    in three units: they are lifted until they are never negative, and the third unit is the lift. Widths (3, 6, 5, 3).
+    Two greaterness units; the middle number is the sum minus the other two. The second layer carries two numbers, x3
+    and a + b, in three units: it lifts both until they are never negative, and the third unit is the lift.
+    Widths (3, 6, 5, 3).
 
     >>> sort_three()(3, -5, 2)
     (Fraction(-5, 1), Fraction(2, 1), Fraction(3, 1))
@@ -368,7 +369,7 @@ def sort_three() -> Network:
 
 
 def maximum_of(n: int) -> Network:
-    """The maximum of n numbers, by the tournament for the minimum: -min(-x). Its widths are those of minimum_of(n).
+    """The maximum of n numbers as -min(-x), by the tournament for the minimum. Widths as for minimum_of(n).
 
     Raises:
         TypeError, ValueError: n that is no integer, or below 2.
@@ -383,7 +384,7 @@ def maximum_of(n: int) -> Network:
 
 
 def step() -> Network:
-    """1 from 0 on and 0 up to -1: relu(x + 1) - relu(x), a ramp in the gap between. Widths (1, 2, 1).
+    """1 for x >= 0 and 0 for x <= -1: relu(x + 1) - relu(x), with a ramp in the gap between. Widths (1, 2, 1).
 
     >>> step()(-1), step()(0), step()(3)
     (Fraction(0, 1), Fraction(1, 1), Fraction(1, 1))
@@ -392,7 +393,7 @@ def step() -> Network:
 
 
 def indicator() -> Network:
-    """1 at 0, and 0 from 1 on and up to -1: a step up and a step down that share relu(x). Widths (1, 3, 1).
+    """1 at 0, and 0 for x >= 1 and x <= -1: a step up and a step down that share relu(x). Widths (1, 3, 1).
 
     >>> indicator()(-1), indicator()(0), indicator()(3)
     (Fraction(0, 1), Fraction(1, 1), Fraction(0, 1))
@@ -404,7 +405,7 @@ def indicator() -> Network:
 def if_then_else() -> Network:
     """x2 if x1 is 1, x3 if x1 is 0, for x2 and x3 in [-1, 1]. Widths (3, 2, 1).
 
-    relu(x2 + 2 x1 - 1) + relu(x3 - 2 x1 + 1) - 1: x1 pushes one of the two below zero, and the other up by 1.
+    relu(x2 + 2 x1 - 1) + relu(x3 - 2 x1 + 1) - 1: x1 pushes one of the two below zero and lifts the other by 1.
 
     >>> if_then_else()(1, Fraction(1, 3), -1), if_then_else()(0, Fraction(1, 3), -1)
     (Fraction(1, 3), Fraction(-1, 1))
@@ -444,7 +445,7 @@ def logical_xor() -> Network:
 
 
 def levels_of(n: int) -> Network:
-    """relu(s), relu(s - 1), ..., relu(s - n + 1), with s the sum of n bits: how far it is above each level.
+    """relu(s), relu(s - 1), ..., relu(s - n + 1), with s the sum of n bits: how far s is above each level.
 
     Widths (n, n, n). Every function of a count of bits is a weighted sum of these, and a constant.
 
@@ -458,7 +459,7 @@ def levels_of(n: int) -> Network:
 def parity_of(n: int) -> Network:
     """1 if an odd number of n bits is 1, else 0: the sum up to level 1, then down and up in turn. Widths (n, n, 1).
 
-    The smallest for n = 2 and 3; from 4 on fewer units will do (notebook 13).
+    It is smallest for n = 2 and 3; from n = 4 on fewer units are enough (notebook 13).
 
     >>> parity_of(4)(1, 0, 1, 1), parity_of(2)(1, 1)
     (Fraction(1, 1), Fraction(0, 1))
@@ -506,10 +507,10 @@ def full_adder() -> Network:
 
 
 def ripple_carry_adder(n: int) -> Network:
-    """The sum of two numbers of n bits: a chain of n full adders, n hidden layers.
+    """The sum of two numbers of n bits: a chain of n full adders, in n hidden layers.
 
     Inputs (carry, a1, b1, ..., an, bn), the lowest bits first; outputs (s1, ..., sn, carry). Bits are never negative,
-    so that one unit carries each past an adder.
+    so one unit carries each past an adder.
 
     >>> [int(bit) for bit in ripple_carry_adder(2)(0, 1, 1, 0, 1)]  # 1 + 3 = 4
     [0, 0, 1]
@@ -525,16 +526,16 @@ def ripple_carry_adder(n: int) -> Network:
 
 
 def sum_of_maxima(factor, terms, compared, both_ways) -> Network:
-    """factor times a sum of maxima of sums of maxima: two hidden layers, at most nine inputs.
+    """factor times a sum of maxima of sums of maxima, in two hidden layers, for at most nine inputs.
 
-    "13" stands for max(x1, x3) and "33" for x3; a term (c, A, B) for c times the larger one of two sums of these. The
-    first layer compares numbers, max(xi, xj) = xj + relu(xi - xj), and the second sums, max(A, B) = B + relu(A - B).
+    "13" stands for max(x1, x3) and "33" for x3; a term (c, A, B) is c times the larger one of two sums of these. The
+    first layer compares numbers, max(xi, xj) = xj + relu(xi - xj), the second sums, max(A, B) = B + relu(A - B).
 
     Args:
-        factor, terms: what to compute; the c are rational, A and B are lists of pairs "ij".
+        factor, terms: what to compute; each c is rational, A and B are lists of pairs "ij".
         compared: the pairs "ij" that occur, each one unit relu(xi - xj).
-        both_ways: those for which relu(xj - xi) is a unit as well. Each carries one number more through the first
-            layer, xi = xj + relu(xi - xj) - relu(xj - xi). The j of the first is reconstructed.
+        both_ways: those for which relu(xj - xi) is a unit as well. Each carries one more number through the first
+            layer, xi = xj + relu(xi - xj) - relu(xj - xi). The first pair's xj is reconstructed.
 
     >>> sum_of_maxima(1, [(1, ["12"], ["32"])], ["12", "32"], []).widths  # the maximum of three
     (3, 4, 3, 1)
@@ -559,7 +560,7 @@ def sum_of_maxima(factor, terms, compared, both_ways) -> Network:
 def maximum_of_five() -> Network:
     """max(x1, ..., x5) in two hidden layers, where a tournament takes three. Widths (5, 10, 8, 1).
 
-    It is half a sum of six terms. Notebook 14 derives and proves it.
+    It is half of a sum of six terms. Notebook 14 derives and proves it.
 
     >>> maximum_of_five()(3, -5, 2, 7, 4)
     Fraction(7, 1)
@@ -578,8 +579,8 @@ def maximum_of_five() -> Network:
 def maximum_of_six() -> Network:
     """max(x1, ..., x6) in two hidden layers, where a tournament takes three. Widths (6, 17, 68, 1).
 
-    It is a twelfth of a sum of 66 terms: all images of four of them when the pairs 12, 34 and 56 change places, and
-    the two numbers of a pair. Notebook 14 derives and proves it.
+    It is a twelfth of a sum of 66 terms. They are the images of four terms under all exchanges of the pairs 12, 34 and
+    56, and of the two numbers of a pair. Notebook 14 derives and proves it.
 
     >>> maximum_of_six()(3, -5, 2, 7, 4, 6)
     Fraction(7, 1)
@@ -602,9 +603,9 @@ def maximum_of_six() -> Network:
 
 
 def tent() -> Network:
-    """1 - |2x - 1| on [0, 1]: up to 1 at a half, and down again. Widths (1, 2, 1), with a bias.
+    """1 - |2x - 1| on [0, 1]: it rises to 1 at a half and falls again. Widths (1, 2, 1), with a bias.
 
-    It is 2 relu(x) - 4 relu(x - 1/2), a positiveness minus twice the greaterness of x over a half.
+    It is 2 relu(x) - 4 relu(x - 1/2), two times the positiveness of x minus four times its greaterness over a half.
 
     >>> print(tent())
     h1 = relu(x)
@@ -615,7 +616,7 @@ def tent() -> Network:
 
 
 def sawtooth(teeth: int) -> Network:
-    """The tent map as often as it takes for so many teeth on [0, 1], a power of two: two units a doubling.
+    """The tent map applied again and again until it has so many teeth on [0, 1]: two units for each doubling.
 
     After Telgarsky (2016). Widths (1, 2, ..., 2, 1) with 1 + log2(teeth) hidden layers.
 
@@ -632,10 +633,10 @@ def sawtooth(teeth: int) -> Network:
 
 
 def square(depth: int) -> Network:
-    """x^2 on [0, 1], right at the 2^depth + 1 multiples of 2^-depth and straight between. Biases.
+    """x^2 on [0, 1], exact at the 2^depth + 1 multiples of 2^-depth and straight between them. It has biases.
 
-    It is x minus the tents: with t the tent map, x - t(x)/4 - t(t(x))/16 - ... (Yarotsky 2017). Between those points
-    it is too large, by 4^-(depth + 1) at most. Widths (1, 2, 3, ..., 3, 1) with depth hidden layers.
+    It is x minus scaled tents: with t the tent map, x - t(x)/4 - t(t(x))/16 - ... (Yarotsky 2017). Between those points
+    it is too large, by at most 4^-(depth + 1). Widths (1, 2, 3, ..., 3, 1) with depth hidden layers.
 
     Raises:
         TypeError, ValueError: a depth that is no integer, or below 1.
@@ -661,7 +662,7 @@ def square(depth: int) -> Network:
 def multiplication(depth: int) -> Network:
     """x1 x2 on [-1, 1] x [-1, 1], to within 4^-(depth + 1): the square of |x1 + x2|/2 minus that of |x1 - x2|/2.
 
-    One hidden layer for the absolute values, and depth for the squares. Widths (2, 4, 4, 6, ..., 6, 1).
+    One hidden layer is for the absolute values, the others are for the squares. Widths (2, 4, 4, 6, ..., 6, 1).
 
     >>> multiplication(2).widths, multiplication(2)(Fraction(1, 2), Fraction(-1, 2)), multiplication(2)(0, 1)
     ((2, 4, 4, 6, 1), Fraction(-1, 4), Fraction(0, 1))
@@ -680,11 +681,11 @@ OPERATIONS = SimpleNamespace(
 
 
 def assemble(definition: Callable, arity: int) -> Network:
-    """The network that a piecewise linear definition spells out: each operation becomes the circuit of that name.
+    """The network that a piecewise linear definition spells out: each operation becomes the circuit of its name.
 
     Args:
-        definition: ``definition(m, *inputs)`` as in ``Function``, of +, -, numbers as factors and terms, and ``abs``,
-            ``minimum`` and ``maximum`` of ``m``.
+        definition: ``definition(m, *inputs)`` as in ``Function``, made of +, -, numbers as factors and terms, and
+            ``abs``, ``minimum`` and ``maximum`` of ``m``.
 
     Raises:
         TypeError: a definition that gives anything but a sum of such.

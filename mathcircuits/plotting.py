@@ -72,13 +72,14 @@ def draw_network(
     return ax
 
 
-def draw_activations(network: Network, *points) -> Figure:
+def draw_activations(network: Network, *points, sums: bool = False) -> Figure:
     """Draw the network at work: one panel a point, the value of every node in it.
 
     Hidden units that are off (their value is 0) are grey, and the edges that carry nothing are faded.
 
     Args:
         points: inputs, one number each for a network of one input, else tuples of arity numbers.
+        sums: whether to divide each hidden unit: the sum that comes in on the left, its value after ReLU on the right.
 
     Raises:
         TypeError: something other than a Network; points that are no numbers.
@@ -98,16 +99,29 @@ def draw_activations(network: Network, *points) -> Figure:
     for ax, point, layers in zip(axes, points, values, strict=True):
         names = _node_names(network.widths, 0)
         title = ",  ".join(f"{n}$\\,=\\,${_text(v)}" for n, v in zip(names, point, strict=True))
-        diagram.draw(ax, network, places, _largest(network), title=title, values=layers)
+        before = [w @ v + b for w, b, v in zip(network.weights, network.biases, layers, strict=False)]
+        diagram.draw(ax, network, places, _largest(network), title=title, values=layers, sums=before if sums else None)
     return axes[0].figure
 
 
-def draw_comparison(learned: Network, canonical: Network, theory: Network, *, title: str | None = None) -> Figure:
+def draw_comparison(
+    learned: Network,
+    canonical: Network,
+    theory: Network,
+    *,
+    title: str | None = None,
+    gaps: Sequence[float] | None = None,
+) -> Figure:
     """Draw a network as it was learned, in canonical form, and as derived: one geometry, one scale.
+
+    Args:
+        gaps: from each layer to the next, in sizes of the type; left out, 12 or more. Smaller gaps leave a figure
+            that is as wide as a page larger type.
 
     Raises:
         TypeError: something other than Networks.
-        ValueError: networks of unlike numbers of inputs, layers or outputs.
+        ValueError: networks of unlike numbers of inputs, layers or outputs; gaps that are not one positive number for
+            each step from layer to layer.
 
     >>> net = Network([[[1], [-1]], [[1, -1]]])
     >>> [ax.get_title() for ax in draw_comparison(net.to_float(), net.to_float(), net).axes]
@@ -119,7 +133,10 @@ def draw_comparison(learned: Network, canonical: Network, theory: Network, *, ti
     widths = [n.widths for n in networks.values()]
     if len({(w[0], len(w), w[-1]) for w in widths}) > 1:
         raise ValueError(f"networks of widths {widths} were given; wanted as many inputs, layers and outputs in each")
-    frame = _Diagram([*networks.values()])
+    steps = len(theory.weights)
+    if gaps is not None and (len(gaps) != steps or min(gaps) <= 0):
+        raise ValueError(f"gaps {gaps} were given; wanted a positive number for each of the {steps} weight matrices")
+    frame = _Diagram([*networks.values()], gaps=gaps)
     axes = frame.panels(3, header=True, suptitle=title)
     for ax, (name, network) in zip(axes, networks.items(), strict=True):
         diagram = _Diagram([network], frame=frame)
@@ -325,10 +342,17 @@ def _checked(network, ax=None, title=None) -> Network:
 class _Diagram:
     """Where everything stands, in ems. Depends on widths alone, so networks of equal widths share one geometry."""
 
-    def __init__(self, networks: Sequence[Network], *, frame: _Diagram | None = None, aside: float = 0.0):
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        *,
+        frame: _Diagram | None = None,
+        aside: float = 0.0,
+        gaps: Sequence[float] | None = None,
+    ):
         self.widths = tuple(map(max, zip(*(n.widths for n in networks), strict=True)))
         pairs = zip(self.widths, self.widths[1:], strict=False)
-        gaps = [np.clip(12 + 0.3 * (a * b - 6), 12, 16) for a, b in pairs]
+        gaps = [np.clip(12 + 0.3 * (a * b - 6), 12, 16) for a, b in pairs] if gaps is None else gaps
         self.columns = frame.columns if frame else np.cumsum([0, *gaps])
         self.pitch = frame.pitch if frame else min(6.4, 40 / max(self.widths))
         self.radius = min(1.5, 0.4 * self.pitch)
@@ -388,7 +412,9 @@ class _Diagram:
                     break
         return places
 
-    def draw(self, ax, network, places, scale, *, title=None, captions=True, biases=True, values=None) -> None:
+    def draw(
+        self, ax, network, places, scale, *, title=None, captions=True, biases=True, values=None, sums=None
+    ) -> None:
         ax.set(xlim=self.box[:2], ylim=self.box[2:], aspect="equal")
         ax.axis("off")
         ax.apply_aspect()
@@ -418,7 +444,15 @@ class _Diagram:
                 style = {"facecolor": OFF if off else PAPER, "edgecolor": MUTED if off else INK}
                 ax.add_patch(Circle((x, y), self.radius, linewidth=0.11 * em, zorder=4, **style))
                 name = _node_names(self.widths, k)[i]
-                if values is not None or not hidden:
+                if hidden and sums is not None:
+                    ax.plot(
+                        (x, x), (y - self.radius, y + self.radius), color=style["edgecolor"], lw=0.11 * em, zorder=5
+                    )
+                    halves = _text(sums[k - 1][i]), _text(values[k][i])
+                    room = min(0.95, 0.95 * self.radius / max(_size(text, 1.0)[0] for text in halves))
+                    for side, text in zip((-1, 1), halves, strict=True):
+                        write(x + side * 0.48 * self.radius, y, text, room)
+                elif values is not None or not hidden:
                     text = name if values is None else _text(values[k][i])
                     write(x, y, text, min(1.15, 1.7 * self.radius / _size(text, 1.0)[0]))
                 else:

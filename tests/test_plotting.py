@@ -140,6 +140,30 @@ def test_comparison_has_one_geometry_and_one_scale():
     assert len(sizes) == 1
 
 
+def test_smaller_gaps_leave_larger_type():
+    learned = Network([[[0.0, 1.036], [0.0, -1.101], [-0.857, 0.857]], [[0.965, -0.909, -1.167]]])
+    usual, close = (mc.draw_comparison(learned, learned, learned, gaps=gaps) for gaps in (None, (10, 8)))
+    share = [min(t.get_size() for t in fig.axes[0].texts) / fig.get_figwidth() for fig in (usual, close)]
+    assert share[1] > 1.25 * share[0]
+    assert texts(close.axes[0]) == texts(usual.axes[0]), "every weight still has its number"
+    columns = sorted({c.center[0] for c in close.axes[0].patches if isinstance(c, Circle)})
+    assert np.diff(columns).tolist() == [10, 8]
+    for wrong in ([10], [10, 0]):
+        with pytest.raises(ValueError, match="wanted a positive number for each of the 2 weight matrices"):
+            mc.draw_comparison(learned, learned, learned, gaps=wrong)
+
+
+def test_sums_before_relu_stand_left_of_the_values():
+    network = Network([[[1, -1], [-2, 0]], [[1, 1]]], [[0, Fraction(1, 2)], [0]])
+    (ax,) = mc.draw_activations(network, (3, 5), sums=True).axes
+    hidden = sorted(
+        (c.center for c in ax.patches if isinstance(c, Circle) and 0 < c.center[0] < 20), key=lambda p: -p[1]
+    )
+    for (x, y), before in zip(hidden, [-2, Fraction(-11, 2)], strict=True):
+        inside = [t for t in ax.texts if t.get_position()[1] == y and abs(t.get_position()[0] - x) < 1.5]
+        assert [number(t.get_text()) for t in sorted(inside, key=lambda t: t.get_position()[0])] == [before, 0]
+
+
 def test_comparison_takes_networks_of_unlike_width():
     one = Network([[[1.0, 1.0]], [[1.0]]])
     assert len(mc.draw_comparison(circuits.minimum().to_float(), one, circuits.minimum()).axes) == 3
