@@ -98,7 +98,7 @@ def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | No
     """
     if not isinstance(fig, Figure | Axes):
         raise TypeError(f"a {type(fig).__name__} was given; wanted a matplotlib figure or its axes")
-    if not re.fullmatch(r"\d\d(-[a-z0-9]+)+", name) or name.endswith("-dark"):
+    if not re.fullmatch(r"[A\d]\d(-[a-z0-9]+)+", name) or name.endswith("-dark"):
         raise ValueError(
             f"figure name {name!r} was given; wanted two digits and words in lower case, as in '06-minimum'"
         )
