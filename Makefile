@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 PACKAGE := $(wildcard mathcircuits/*.py mathcircuits/*.mplstyle)
-NAMES := $(patsubst notebooks/%.ipynb,%,$(sort $(wildcard notebooks/[0-9]*.ipynb)) \
+NAMES := $(patsubst notebooks/%.ipynb,%,$(sort $(wildcard notebooks/[0-9A]*.ipynb)) \
 	$(sort $(wildcard notebooks/solutions/*.ipynb)))
 
 # Tiny tensors train fastest on one thread; set OMP_NUM_THREADS to try another number.

@@ -13,6 +13,7 @@ from mathcircuits.plotting import (
     draw_directions,
     draw_function,
     draw_network,
+    draw_parts,
     draw_runs,
     draw_weights,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "draw_directions",
     "draw_function",
     "draw_network",
+    "draw_parts",
     "draw_runs",
     "draw_weights",
     "fewest_units",

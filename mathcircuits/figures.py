@@ -104,7 +104,7 @@ def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | No
     project = _project_figures()
     target = Path(project or "figures") if folder is None else Path(folder)
     if project and target.resolve() == project.resolve():
-        form, wanted = r"\d\d(-[a-z0-9]+)+", "two digits and words in lower case, as in '06-minimum'"
+        form, wanted = r"[A\d]\d(-[a-z0-9]+)+", "two digits and words in lower case, as in '06-minimum'"
     else:
         form, wanted = r"[^\W_][^/\\:*?\"<>|\x00-\x1f]*", "a file name that begins with a letter or digit"
     if not re.fullmatch(form, name) or name.endswith("-dark"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
@@ -544,3 +544,48 @@ def _size(text: str, em: float) -> tuple[float, float]:
 
 def _node_names(widths: Sequence[int], k: int) -> list[str]:
     return [f"${name[0]}_{{{name[1:]}}}$" if name[1:] else f"${name}$" for name in node_names(widths)[k]]
+
+
+# --- what is built from what ------------------------------------------------------------------------------
+
+
+def draw_parts(parts: Mapping[str, Collection[str]], rows: Sequence[str], *, ax: Axes | None = None) -> Axes:
+    """Draw what is built from what, as a table: a row for each thing, a column for each part of any of them.
+
+    A dot stands where the row names the part itself, a ring where it is inside another part. The columns are in the
+    order of ``parts``. A thing that is a part of others, too, has a row and a column.
+
+    Args:
+        parts: for every name, the names of what it is made from directly; an empty collection ends the line.
+        rows: the names to draw, from top to bottom.
+
+    Raises:
+        ValueError: a name that is no key of ``parts``; things that are built from each other in a circle.
+
+    >>> ax = draw_parts({"a": [], "b": ["a"], "c": ["b"]}, ["b", "c"])
+    >>> [label.get_text() for label in ax.get_xticklabels()], [label.get_text() for label in ax.get_yticklabels()]
+    (['a', 'b'], ['b', 'c'])
+    """
+    if missing := {name for names in (rows, *parts.values()) for name in names} - parts.keys():
+        raise ValueError(f"{sorted(missing)} were named; wanted keys of the parts")
+    inside = {name: set(parts[name]) for name in rows}  # of each row, all parts at any depth
+    for _ in range(len(parts)):
+        inside = {name: found.union(*(parts[part] for part in found)) for name, found in inside.items()}
+    if circle := sorted(name for name, found in inside.items() if name in found):
+        raise ValueError(f"{circle} were given as parts of themselves; wanted what is built from something else")
+    columns = [part for part in parts if any(part in found for found in inside.values())]
+    ax = ax or plt.subplots(figsize=(2.6 + 0.42 * len(columns), 1.9 + 0.31 * len(rows)))[1]
+    for y, name in enumerate(rows):
+        ax.axhline(y, color=OFF, linewidth=1, zorder=0)
+        for x, part in enumerate(columns):
+            if part in inside[name]:
+                fill = INK if part in parts[name] else PAPER
+                ax.plot(x, y, "o", color=INK, markerfacecolor=fill, markersize=9, markeredgewidth=1.3, clip_on=False)
+    for x in range(len(columns)):
+        ax.axvline(x, color=OFF, linewidth=1, zorder=0)
+    ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(len(rows) - 0.4, -0.6))
+    ax.set_xticks(range(len(columns)), columns, rotation=45, ha="left", rotation_mode="anchor")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0, pad=6, labelsize=13, top=True, labeltop=True, bottom=False, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    return ax

@@ -250,3 +250,33 @@ def test_no_points_are_refused():
         mc.draw_activations(circuits.identity())
     with pytest.raises(ValueError, match="takes 2"):
         mc.draw_activations(circuits.minimum(), (1, 2, 3))
+
+
+# What is built from what
+
+FAMILY = {"a": [], "b": ["a"], "c": ["b"], "unused": [], "d": ["c", "a"]}
+
+
+def dots(ax) -> dict:
+    """Return the colour inside each dot of the table, by the row and the column that it stands in."""
+    columns = [label.get_text() for label in ax.get_xticklabels()]
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    found = [line for line in ax.lines if line.get_marker() == "o"]
+    return {(rows[line.get_ydata()[0]], columns[line.get_xdata()[0]]): line.get_markerfacecolor() for line in found}
+
+
+def test_parts_are_dots_and_parts_of_parts_are_rings():
+    ax = mc.draw_parts(FAMILY, ["d", "b"])
+    fill = {place: to_hex(colour).upper() for place, colour in dots(ax).items()}
+    assert fill == {("d", "a"): INK, ("d", "c"): INK, ("d", "b"): "#FFFFFF", ("b", "a"): INK}
+    top, bottom = reversed(ax.get_ylim())
+    assert top < bottom, "the first row is to stand on top"
+
+
+def test_parts_that_are_unknown_or_circular_are_refused():
+    with pytest.raises(ValueError, match=r"\['e'\] were named"):
+        mc.draw_parts(FAMILY, ["e"])
+    with pytest.raises(ValueError, match=r"\['x'\] were named"):
+        mc.draw_parts(FAMILY | {"b": ["x"]}, ["d"])
+    with pytest.raises(ValueError, match="parts of themselves"):
+        mc.draw_parts({"a": ["b"], "b": ["a"]}, ["a"])

@@ -176,3 +176,11 @@ def test_table_is_written_and_checked(tmp_path):
     (folder / "03_absolute_value.ipynb").write_text(json.dumps(executed("nothing")))
     assert "wanted a dictionary" in readme.main([], tmp_path)
     assert file.read_text(encoding="utf-8") == text
+
+
+def test_appendices_come_last_in_the_reading_order(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    for name in ("A1_proofs", "00_start", "21_end", "data"):
+        (tmp_path / f"notebooks/{name}.ipynb").write_text("{}", encoding="utf-8")
+    found = [*readme.read_notebooks(tmp_path)]
+    assert found == [f"notebooks/{name}.ipynb" for name in ("00_start", "21_end", "A1_proofs")]

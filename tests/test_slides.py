@@ -111,9 +111,9 @@ def test_figures_on_slides_are_those_of_the_notebook_named_below():
     """A slide that shows a figure of one notebook must not send its reader to another."""
     for name, text in TEXT.items():
         for slide in re.split(r"^#(?=slide)", text, flags=re.MULTILINE)[1:]:
-            shown = set(re.findall(r'(?:figure|part|panel|pair)\("(\d\d)-', slide)) - {"00"}
+            shown = set(re.findall(r'(?:figure|part|panel|pair)\("([A\d]\d)-', slide)) - {"00"}
             (source,) = re.findall(r"source: (.*),", slide) or [""]
-            assert not source or shown <= {*re.findall(r"\d\d", source)}, f"{name}: {slide[:80]}"
+            assert not source or shown <= {*re.findall(r"[A\d]\d", source)}, f"{name}: {slide[:80]}"
 
 
 # What the theme refuses

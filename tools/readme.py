@@ -109,7 +109,7 @@ def updated(readme: str, notebooks: dict[str, dict]) -> str:
 
 def read_notebooks(root: Path = ROOT) -> dict[str, dict]:
     """Return the notebooks of the series in reading order, each under its path from the root."""
-    paths = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    paths = sorted((root / "notebooks").glob("[0-9A]*.ipynb"))
     return {path.relative_to(root).as_posix(): json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 

@@ -27,7 +27,7 @@ FONTS = Path(matplotlib.get_data_path(), "fonts/ttf")
 
 
 def facts(notebooks: dict[str, dict]) -> dict:
-    """Return the palette, and what each notebook gives to the slides, under the two digits of its name."""
+    """Return the palette, and what each notebook gives to the slides, under the number in its name: 06, A1."""
     light = {"paper": figures.PAPER, "ink": figures.INK, "positive": figures.POSITIVE, "negative": figures.NEGATIVE}
     palette = {"light": light, "dark": {name: figures.DARK[colour] for name, colour in light.items()}}
     found = {}
