@@ -6,7 +6,7 @@ from mathcircuits.forms import FunctionForm, Kink, Snapped, canonical, function_
 from mathcircuits.functions import BITS, FUNCTIONS, Function
 from mathcircuits.naming import Circuit, Neuron
 from mathcircuits.network import Network
-from mathcircuits.optimal import train_optimal
+from mathcircuits.optimal import OptimalRuns, Recipe, fewest_units, train_optimal
 from mathcircuits.plotting import (
     draw_activations,
     draw_comparison,
@@ -35,9 +35,11 @@ __all__ = [
     "Kink",
     "Network",
     "Neuron",
+    "OptimalRuns",
     "Prediction",
     "Proof",
     "Reading",
+    "Recipe",
     "Runs",
     "Snapped",
     "canonical",
@@ -49,6 +51,7 @@ __all__ = [
     "draw_network",
     "draw_runs",
     "draw_weights",
+    "fewest_units",
     "find_network",
     "function_form",
     "merge_layers",

@@ -1,27 +1,169 @@
-"""Training that ends in the smallest network: begun wide, fitted, pruned to size, polished, freed of idle weights.
+"""Training that ends in the smallest network it finds: begun wide, fitted, pruned, polished, freed of idle weights.
 
-Nothing enters but values of the function. Fitting, repairing and polishing are damped Gauss-Newton steps (Levenberg
-1944, Marquardt 1963). What to remove is chosen by one rule: what costs least loss if all the rest may make up for it
-(Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain Surgeon"). Notebook 12 says why
-each part is there and what it buys.
+What enters are values of the function, and the widths to end in where they are given. Left out, they are searched for.
+Fitting, repairing and polishing are damped Gauss-Newton steps (Levenberg 1944, Marquardt 1963). What to remove is
+chosen by one rule: what costs least loss if all the rest may make up for it (Hassibi and Stork 1993, "Second order
+derivatives for network pruning: Optimal Brain Surgeon"). Notebook 12 measures what each part buys.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import combinations, pairwise, product
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
+from mathcircuits.checks import flag, instance, integer, number
+from mathcircuits.forms import canonical, snap
 from mathcircuits.functions import Function
-from mathcircuits.training import Runs, _bar, _check, _dead, _draw, _evaluate, _values, pytorch_init
+from mathcircuits.network import Network
+from mathcircuits.proof import Proof, prove_equal
+from mathcircuits.training import Runs, bar, check_task, draw_initial
 
 EXACT, REST = 1e-20, 1e-22  # mean squared errors: rounding and nothing else; not worth another step
-FIT, REPAIR, POLISH = 24, 8, 96  # Gauss-Newton steps at full width, after each removal, and at the end
 PATIENCE = 16  # steps in which the loss must halve, or the seed is at rest
 GROUP = 32  # seeds computed together
+GROWTH = (2, 4, 6, 8, 12)  # units of every hidden layer that a search for the widths begins with
+NEAR, DENOMINATOR = 1e-6, 64  # a network is rounded to fractions only if they are so near, and as small as that
 Weights = list[torch.Tensor]  # one matrix a layer, (n_seeds, out, in), or in + 1 if its last column are the biases
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The stages of ``train_optimal`` and their sizes. A stage is left out by its 0, 1 or False.
+
+    Args:
+        wide: how many times as many units each hidden layer has at first as in the end, at least 1.
+        decay: so many times the sum of the squared weights is added to the mean squared error, until the polish.
+        fit: Gauss-Newton steps at the width of the beginning, at most.
+        prune: which unit is removed, "cheapest" or "first"; with "cheapest" all others make up for it at once.
+        repair: steps after each unit that is removed, and after each weight that is set to zero, at most.
+        polish: steps at the width of the end, without decay, at most.
+        simplify: whether weights of an exact network are set to zero, one by one, for as long as it stays exact.
+        attempts: so many initial weights are tried for each seed, at most, until one attempt ends exact.
+
+    Raises:
+        TypeError, ValueError: what is no number, or out of range; another word for ``prune``.
+
+    >>> Recipe(attempts=1)
+    Recipe(wide=2, decay=1e-05, fit=24, prune='cheapest', repair=8, polish=96, simplify=True, attempts=1)
+    """
+
+    wide: float = 2
+    decay: float = 1e-5
+    fit: int = 24
+    prune: str = "cheapest"
+    repair: int = 8
+    polish: int = 96
+    simplify: bool = True
+    attempts: int = 200
+
+    def __post_init__(self):
+        number("wide", self.wide, at_least=1)
+        number("decay", self.decay, at_least=0)
+        for name in ("fit", "repair", "polish"):
+            integer(name, getattr(self, name), at_least=0)
+        integer("attempts", self.attempts, at_least=1)
+        flag("simplify", self.simplify)
+        if self.prune not in ("cheapest", "first"):
+            raise ValueError(f"prune {self.prune!r} was given; wanted 'cheapest' or 'first'")
+
+
+class Tried(NamedTuple):
+    """Widths that a search has tried, in how many attempts, and how many of these ended exact."""
+
+    widths: tuple[int, ...]
+    attempts: int
+    exact: int
+
+
+@dataclass(frozen=True, eq=False)
+class OptimalRuns(Runs):
+    """What ``train_optimal`` did, seed by seed, in the best attempt of each.
+
+    The attributes of ``Runs``, with these differences and additions:
+
+    Attributes:
+        widths: those that were given, or found.
+        steps: (4,) the most steps of any seed until its losses were taken: at the start, fitted, pruned, at the end.
+            A step is one evaluation of the derivatives on all inputs.
+        initial, final: the first are wide, the last have ``widths``.
+        attempts: (n_seeds,) how many were made.
+        evaluations: (n_seeds,) inputs at which derivatives were evaluated, in all attempts; a plain run of 1,000 steps
+            on batches of 32 has 32,000. The search for the widths is not included.
+        tried: what the search for the widths tried, in order; empty if they were given.
+    """
+
+    attempts: np.ndarray = field(repr=False)
+    evaluations: np.ndarray = field(repr=False)
+    tried: tuple[Tried, ...] = field(repr=False)
+
+    @property
+    def exact(self) -> np.ndarray:
+        """(n_seeds,) True where the final loss is below 1e-20: exact up to rounding, on the inputs drawn."""
+        return self.loss[:, -1] < EXACT
+
+    @cached_property
+    def rounded(self) -> list[Network | None]:
+        """One a seed: its network in canonical form and rounded, or None if no small fractions are within 1e-6."""
+        forms = [snap(canonical(self.network(s), tolerance=NEAR), max_denominator=DENOMINATOR) for s in self.seeds]
+        return [form.network if form.distance < NEAR else None for form in forms]
+
+    def proofs(self) -> list[Proof | None]:
+        """Decide for every seed whether its rounded network is the function, on its whole domain; None if it has none.
+
+        Exact on the inputs drawn is not exact everywhere: a unit may bend outside of the range of the inputs.
+
+        >>> from mathcircuits import FUNCTIONS
+        >>> runs = train_optimal(FUNCTIONS["absolute_value"], seeds=range(3))
+        >>> {str(proof) for proof in runs.proofs()}
+        {'proved: the network equals absolute_value for all real inputs'}
+        """
+        decided = {network: prove_equal(network, self.function) for network in set(self.rounded) - {None}}
+        return [decided.get(network) for network in self.rounded]
+
+    def report(self) -> str:
+        """Say what was found, of how many seeds it is proved, and whether it is known to be smallest.
+
+        >>> from mathcircuits import FUNCTIONS
+        >>> print(train_optimal(FUNCTIONS["minimum"], seeds=range(10)).report())
+        minimum (2, 3, 1), 10 seeds, 10 attempts: 10 exact on the inputs drawn
+        10 of 10 proved for all real inputs; 2 different networks
+        No network of one hidden layer has fewer than 3 units.
+        """
+        proofs, where = self.proofs(), "for all real inputs" if self.function.domain is None else "on the whole domain"
+        proved = {network for network, proof in zip(self.rounded, proofs, strict=True) if proof}
+        lines = [str(self), f"{sum(map(bool, proofs))} of {len(proofs)} proved {where}"]
+        lines[1] += f"; {len(proved)} different network{'s' * (len(proved) != 1)}" * bool(proved)
+        exact = Counter(getattr(proof, "status", None) for proof, yes in zip(proofs, self.exact, strict=True) if yes)
+        if exact["refuted"]:
+            lines.append(f"{exact['refuted']} exact on the inputs drawn, but not {where.removeprefix('for ')}")
+        if exact[None]:
+            lines.append(f"{exact[None]} exact on the inputs drawn, but near no small fractions: nothing is proved")
+        smallest = min(proved, key=lambda network: sum(network.widths), default=None)
+        if smallest is not None and len(smallest.widths) == 3 and self.function.domain is None:
+            units = fewest_units(smallest)
+            lines.append(f"No network of one hidden layer has fewer than {units} unit{'s' * (units != 1)}.")
+        elif self.tried:
+            fewer = [t for t in self.tried if sum(t.widths) < sum(self.widths) and len(t.widths) == len(self.widths)]
+            lines += [f"{t.widths} was exact in {t.exact} of {t.attempts} attempts" for t in fewer]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        counts = Counter(net.widths for net, exact in zip(self.rounded, self.exact, strict=True) if exact and net)
+        text = f"{self.function.name} {self.widths}, {len(self.seeds):,} seeds, {self.attempts.sum():,} attempts: "
+        text += f"{self.exact.sum():,} exact on the inputs drawn"
+        if set(counts) <= {self.widths}:
+            return text
+        return f"{text}, of them {', '.join(f'{n:,} of widths {w}' for w, n in counts.most_common())}"
 
 
 def train_optimal(
@@ -29,110 +171,234 @@ def train_optimal(
     *,
     seeds: Iterable[int],
     widths: tuple[int, ...] | None = None,
-    wide: float = 2,
-    decay: float = 1e-5,
-    attempts: int = 200,
+    recipe: Recipe | None = None,
     n_inputs: int = 256,
     bias: bool = False,
     init: str | Callable = "pytorch",
     batch_seed: int = 0,
     progress: bool = True,
-) -> Runs:
-    """Train one network a seed so that it ends as small as wanted, and exact up to rounding.
+) -> OptimalRuns:
+    """Train one network a seed so that it ends exact, up to rounding, in as few units as are found.
 
-    A network begins ``wide`` times as wide, and is fitted to values of the function. Then its units are removed one by
-    one, each time the one that costs least, and the others repair the damage. At the widths wanted it is polished,
-    without decay. If it is exact then, weights are set to zero in the same way, for as long as it stays exact; if it
-    is not, the seed begins again from other weights.
+    A network begins ``recipe.wide`` times as wide as it is to end, and is fitted to values of the function. Then its
+    units are removed one by one, each time the one that costs least, and the others repair the damage. At the widths
+    wanted it is polished, without decay. If it is exact then, weights are set to zero in the same way, for as long as
+    it stays exact; if it is not, the seed begins again from other weights.
+
+    Where no widths are given, they are searched for first, with initial weights of their own: one hidden layer, then
+    two, then three, of 2, 4, 6, 8 and 12 units each, until one of 32 attempts ends exact (networks that begin with
+    more weights than there are inputs are left out). Counted are the units that this network has in canonical form.
+    Then each layer in turn gets one unit fewer, until ``recipe.attempts`` attempts with one fewer in any layer have
+    failed, or until one hidden layer has the ``fewest_units`` that its function allows on all real inputs.
 
     Args:
         seeds: of the initial weights; the first attempt begins as ``train`` would at that width.
-        widths: those to end in; left out, ``function.widths``.
-        wide: how many times as many units each hidden layer has at first, at least 1.
-        decay: so many times the sum of the squared weights is added to the mean squared error, until the polish.
-        attempts: at most so many for each seed, at least 1.
+        widths: those to end in, (inputs, hidden units of each layer..., outputs); left out, they are searched for.
+        recipe: the stages and their sizes; left out, ``Recipe()``.
         n_inputs: so many inputs, rounded up to a multiple of 16, are drawn once and for all seeds; best more than a
             network has weights.
         bias, init, batch_seed, progress: as in ``train``; the inputs are drawn from ``batch_seed``.
 
     Returns:
-        Runs of the best attempt of every seed. The ``initial`` networks are wide, the ``final`` ones have ``widths``.
-        Losses are recorded at the start, fitted, pruned, and at the end.
+        OptimalRuns of the best attempt of every seed.
 
     Raises:
-        TypeError, ValueError: as ``train`` does; ``wide``, ``decay`` or ``attempts`` out of range.
+        TypeError, ValueError: as ``train`` does; a function that needs biases and gets none; no widths found.
 
     >>> from mathcircuits import FUNCTIONS, canonical, snap
     >>> runs = train_optimal(FUNCTIONS["absolute_value"], seeds=range(10))
     >>> print(runs)
-    absolute_value (1, 2, 1), 10 seeds, 136 steps: 10 solved
-    >>> {str(snap(canonical(runs.network(seed))).network) for seed in range(10)}
+    absolute_value (1, 2, 1), 10 seeds, 16 attempts: 10 exact on the inputs drawn
+    >>> {str(network) for network in runs.rounded}
     {'h1 = relu(x)\\nh2 = relu(-x)\\ny = h1 + h2'}
     """
-    if not isinstance(function, Function):
-        raise TypeError(f"{function!r} was given as the function; wanted a Function, such as FUNCTIONS['identity']")
-    for name, value, least in (("wide", wide, 1), ("decay", decay, 0), ("attempts", attempts, 1)):
-        if not least <= value < math.inf:
-            raise ValueError(f"{name} {value} was given; wanted a finite number, at least {least}")
-    seeds, widths = tuple(seeds), tuple(function.widths if widths is None else widths)
-    _check(function, seeds, widths, attempts, n_inputs, 1.0, decay, "sgd", init, torch.float64)
-    begin = (widths[0], *(math.ceil(wide * n) for n in widths[1:-1]), widths[-1])
-    n_inputs = -(-n_inputs // 16) * 16  # every row then begins on a boundary of 64 bytes: see training._backpropagation
+    instance("the function", function, Function, wanted="a Function, such as FUNCTIONS['identity']")
+    recipe = instance("the recipe", Recipe() if recipe is None else recipe, Recipe)
+    seeds = tuple(instance("seeds", seeds, Iterable, wanted="a range or list of integers"))
+    if widths is not None:
+        widths = tuple(instance("widths", widths, Iterable, wanted="(inputs, hidden units of each layer..., outputs)"))
+    check_task(function, seeds, function.widths if widths is None else widths, init)
+    bias = flag("bias", bias)
+    # Every row then begins on a boundary of 64 bytes: see training._backpropagation.
+    n_inputs = -(-integer("n_inputs", n_inputs, at_least=1) // 16) * 16
     x = torch.from_numpy(function.sample(np.random.default_rng(batch_seed), n_inputs).T.copy())
-    y, held_out = _values(function(*x)).flatten(), torch.from_numpy(function.grid(1000).T.copy())
-    best, todo, init = [], np.arange(len(seeds)), pytorch_init if init == "pytorch" else init
-    with _bar(total=len(seeds), desc=function.name, progress=progress) as bar:
-        for attempt in range(attempts):
-            drawn = _draw(init, [_name(seeds[row], attempt) for row in todo], begin, bias)
-            stages = _attempt(drawn, widths, x, y, decay, bias)
-            losses = [torch.from_numpy(_evaluate(function, parameters, held_out)) for parameters in stages]
-            new = [torch.stack(losses, 1), *stages[0], *stages[-1]]
-            new = [t[: len(todo)] for t in new]  # without the double of a lone seed
+    if not bias:
+        _check_homogeneous(function, x.numpy())
+    task = _Task(function, *_with_values(function, x), *_with_values(function, function.grid(1000).T), bias, init)
+    tried = []
+    if widths is None:
+        with bar(desc=f"{function.name}: widths", progress=progress) as searching:
+            widths = _search(task, recipe, tried, searching.update)
+    todo, best = np.arange(len(seeds)), None
+    attempts, evaluations = np.zeros(len(seeds), dtype=int), np.zeros(len(seeds), dtype=int)
+    with bar(total=len(seeds), desc=function.name, progress=progress) as finished:
+        for attempt in range(recipe.attempts):
+            new = _attempt(task, [_stream(seeds[row], attempt) for row in todo], widths, recipe)
+            attempts[todo] += 1
+            evaluations[todo] += n_inputs * new[1][:, -1].numpy()
             best = best or [t.clone() for t in new]
             better = (new[0][:, -1] < best[0][todo, -1]).numpy()
             for t, latest in zip(best, new, strict=True):
                 t[todo[better]] = latest[better]
-            n_before, todo = len(todo), todo[(best[0][todo, -1] >= EXACT).numpy()]
-            bar.update(n_before - len(todo))
+            finished.update(len(todo))
+            todo = todo[(best[0][todo, -1] >= EXACT).numpy()]
+            finished.update(-len(todo))
             if len(todo) == 0:
                 break
-    loss, depth = best[0].numpy(), len(widths) - 1
-    initial, initial_biases, final, final_biases = (tuple(best[1 + depth * k :][:depth]) for k in range(4))
-    steps = np.cumsum([0, FIT, REPAIR * (sum(begin) - sum(widths)), POLISH])  # at most
-    dead = _dead([*final, *final_biases], held_out)
-    return Runs(function, widths, np.array(seeds), steps, loss, initial, final, initial_biases, final_biases, dead)
+    loss, steps, depth = best[0].numpy(), best[1].amax(0).numpy(), len(widths) - 1
+    initial, initial_biases, final, final_biases = (tuple(best[2 + depth * k :][:depth]) for k in range(4))
+    parts = (initial, final, initial_biases, final_biases, best[-1].numpy())
+    runs = function, widths, np.array(seeds), steps, loss, *parts
+    return OptimalRuns(*runs, attempts, evaluations, tuple(tried))
 
 
-def _name(seed, attempt: int) -> int:
-    """The seed that an attempt draws from; torch's generator reads 32 bits of it, and attempt 0 is the seed itself."""
-    return int(np.random.SeedSequence([int(seed), attempt]).generate_state(1)[0]) if attempt else int(seed)
+class _Task(NamedTuple):
+    """What is trained, on inputs (inputs, batch) with values (outputs × batch,), and judged on those held out."""
+
+    function: Function
+    x: torch.Tensor
+    y: torch.Tensor
+    held_out: torch.Tensor
+    values: torch.Tensor
+    bias: bool
+    init: str | Callable
 
 
-def _attempt(drawn: list[torch.Tensor], widths, x, y, decay, bias) -> list[list[torch.Tensor]]:
-    """Return the weights and then the biases of every seed: at the start, fitted, pruned, and at the end."""
-    depth, done = len(widths) - 1, []
-    matrices = [
-        torch.cat([w, b[..., None]], 2) if bias else w for w, b in zip(drawn[:depth], drawn[depth:], strict=True)
-    ]
+def _with_values(function: Function, x) -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.as_tensor(x).contiguous()
+    y = function(*x)
+    return x, torch.cat(y) if isinstance(y, tuple) else y
+
+
+def _check_homogeneous(function: Function, x: np.ndarray) -> None:
+    """Refuse what no network without biases can be: such a network has half the value at half the input."""
+    half = x[:, _inside(function, x / 2)] / 2
+    values = np.atleast_2d(function(*half)), np.atleast_2d(function(*(2 * half)))
+    wrong = (abs(2 * values[0] - values[1]) > 1e-9 * (1 + abs(values[1]))).any(0)
+    if wrong.any():
+        at = wrong.argmax()
+        point, value, twice = ([round(v, 4) for v in t[:, at].tolist()] for t in (half, *values))
+        raise ValueError(
+            f"bias=False was given, but {function.name} needs biases: from {point} to twice that its value goes from "
+            f"{value} to {twice}, and that of a network without biases doubles"
+        )
+
+
+def _inside(function: Function, x: np.ndarray) -> np.ndarray:
+    """Where inputs (inputs, batch) are in the range and in the domain of a function."""
+    domain = function.domain or [((-math.inf, math.inf),)] * function.arity
+    sets = [np.any([(a <= v) & (v <= b) for a, b in intervals], axis=0) for v, intervals in zip(x, domain, strict=True)]
+    return np.all([*sets, *((function.low <= v) & (v <= function.high) for v in x)], axis=0)
+
+
+def _search(task: _Task, recipe: Recipe, tried: list[Tried], progress: Callable) -> tuple[int, ...]:
+    """Return the smallest widths found, and append to ``tried`` what was tried. See ``train_optimal``."""
+    n_in, n_out = len(task.x), len(task.y) // task.x.shape[1]
+
+    def smallest(widths, attempts) -> Network | None:
+        """The smallest of the exact networks, in canonical form, among the first attempts with one."""
+        for begin in range(0, attempts, GROUP):
+            names = [_stream(k, 0, 0, 1) for k in range(begin, min(begin + GROUP, attempts))]
+            loss, _, *_ = new = _attempt(task, names, widths, recipe)
+            exact, depth = (loss[:, -1] < EXACT).nonzero()[:, 0].tolist(), len(widths) - 1
+            final, biases = new[2 + 2 * depth : 2 + 3 * depth], new[2 + 3 * depth : 2 + 4 * depth]
+            networks = [Network([w[k] for w in final], [b[k] for b in biases]) for k in exact]
+            progress()
+            if networks:
+                break
+        tried.append(Tried(widths, begin + len(names), len(networks)))
+        return min((canonical(n, tolerance=NEAR) for n in networks), key=lambda n: sum(n.widths), default=None)
+
+    for depth, units in product((1, 2, 3), GROWTH):
+        widths = (n_in, *[units] * depth, n_out)
+        begin = _begin(widths, recipe.wide)
+        if sum((a + task.bias) * b for a, b in pairwise(begin)) > len(task.y):
+            continue
+        if found := smallest(widths, GROUP):
+            break
+    else:
+        raise ValueError(
+            f"{task.function.name} was given without widths, and none were found: no network was exact among "
+            f"{GROUP} attempts each with {', '.join(str(t.widths) for t in tried)}"
+        )
+    while not _proved_smallest(found, task.function):
+        layers = sorted(range(1, len(found.widths) - 1), key=lambda k: -found.widths[k])
+        fewer = [tuple(n - (k == layer) for k, n in enumerate(found.widths)) for layer in layers]
+        found, last = next(filter(None, (smallest(w, recipe.attempts) for w in fewer if min(w) > 0)), None), found
+        if found is None:
+            return last.widths
+    return found.widths
+
+
+def _proved_smallest(network: Network, function: Function) -> bool:
+    """Whether it is proved that no network of one hidden layer is the function in fewer units."""
+    if len(network.widths) != 3 or function.domain is not None:
+        return False
+    rounded, distance = snap(network, max_denominator=DENOMINATOR)
+    return distance < NEAR and bool(prove_equal(rounded, function)) and fewest_units(rounded) == network.widths[1]
+
+
+def _stream(*numbers: int) -> int:
+    """The seed that an attempt draws from: (seed, attempt); torch's generator reads 32 bits. Attempt 0 is the seed."""
+    if numbers[1:] == (0,):
+        return int(numbers[0])
+    return int(np.random.SeedSequence([int(n) for n in numbers]).generate_state(1)[0])
+
+
+def _begin(widths: tuple[int, ...], wide: float) -> tuple[int, ...]:
+    return (widths[0], *(math.ceil(wide * n) for n in widths[1:-1]), widths[-1])
+
+
+def _attempt(task: _Task, names: list[int], widths: tuple[int, ...], recipe: Recipe) -> list[torch.Tensor]:
+    """Draw and train one network a name.
+
+    Returns the losses and the steps so far, (n_seeds, 4), the initial weights and biases, the final weights and biases,
+    a tensor a layer, and whether a hidden layer is silent.
+    """
+    drawn, depth, done = draw_initial(task.init, names, _begin(widths, recipe.wide), task.bias), len(widths) - 1, []
+    matrices = [w.double() for w in drawn[:depth]]
+    if task.bias:
+        matrices = [torch.cat([w, b.double()[..., None]], 2) for w, b in zip(matrices, drawn[depth:], strict=True)]
     for rows in np.array_split(np.arange(len(drawn[0])), -(-len(drawn[0]) // GROUP)):
-        start = [w[rows].double() for w in matrices]
-        weights = fitted = _descend(start, x, y, FIT, decay)
+        start, steps = [w[rows] for w in matrices], torch.zeros(len(rows), dtype=torch.int64)
+        stages, counts = [start], [steps.clone()]
+        weights = _descend(start, task.x, task.y, recipe.fit, recipe.decay, steps)
+        stages, counts = [*stages, weights], [*counts, steps.clone()]
         while (sizes := [w.shape[1] for w in weights]) != [*widths[1:]]:
             layer = max(range(depth - 1), key=lambda k: sizes[k] / widths[k + 1])
-            weights = _descend(_prune(weights, x, layer, decay), x, y, REPAIR, decay)
-        done.append([start, fitted, weights, _simplify(_descend(weights, x, y, POLISH), x, y)])
-    stages = [[torch.cat(layer) for layer in zip(*stage, strict=True)] for stage in zip(*done, strict=True)]
+            weights = _prune(weights, task.x, layer, recipe, steps)
+            weights = _descend(weights, task.x, task.y, recipe.repair, recipe.decay, steps)
+        stages, counts = [*stages, weights], [*counts, steps.clone()]
+        weights = _descend(weights, task.x, task.y, recipe.polish, 0.0, steps)
+        weights = _simplify(weights, task.x, task.y, recipe.repair, steps) if recipe.simplify else weights
+        stages, counts = [*stages, weights], [*counts, steps]
+        layers = [_layers(stage, task.held_out) for stage in stages]
+        losses = [(values[-1].flatten(1) - task.values).square().mean(1) for values in layers]
+        active = [h.amax((1, 2)) for h in layers[-1][1:-1]]
+        silent = torch.stack([*active, torch.ones(len(rows))]).amin(0) <= 0
+        ends = [t for stage in (start, weights) for t in _split(stage, task.bias)]
+        done.append([torch.stack(losses, 1), torch.stack(counts, 1), *ends, silent])
+    return [torch.cat(parts)[: len(names)] for parts in zip(*done, strict=True)]  # without the double of a lone seed
+
+
+def _split(weights: Weights, bias: bool) -> list[torch.Tensor]:
+    """The weights and then the biases of every layer."""
     if bias:
-        return [[w[..., :-1] for w in stage] + [w[..., -1] for w in stage] for stage in stages]
-    return [stage + [torch.zeros_like(w[..., 0]) for w in stage] for stage in stages]
+        return [w[..., :-1] for w in weights] + [w[..., -1] for w in weights]
+    return weights + [torch.zeros_like(w[..., 0]) for w in weights]
 
 
-def _prune(weights: Weights, x, layer: int, decay: float) -> Weights:
-    """Remove from a hidden layer of every seed the unit that costs least."""
+def _prune(weights: Weights, x, layer: int, recipe: Recipe, steps) -> Weights:
+    """Remove from a hidden layer of every seed the unit that costs least, or the first."""
     units, n_in = weights[layer].shape[1:]
+    if recipe.prune == "first":
+        weights = [*weights]
+        weights[layer], weights[layer + 1] = weights[layer][:, 1:], weights[layer + 1][..., 1:]
+        return weights
     places = _unflatten(torch.arange(_flatten(weights).shape[1])[None], weights)
     incoming, outgoing = places[layer][0], places[layer + 1][0, :, :units].T
-    parameters, unit = _remove(weights, x, decay, torch.cat([incoming, outgoing], 1), zeroed=slice(n_in, None))
+    steps += 1
+    parameters, unit = _remove(weights, x, recipe.decay, torch.cat([incoming, outgoing], 1), zeroed=slice(n_in, None))
     weights = _unflatten(parameters, weights)
     columns = weights[layer + 1].shape[2]  # one more than units if the last are biases
     kept = torch.arange(columns - 1).expand(len(unit), -1)
@@ -142,23 +408,26 @@ def _prune(weights: Weights, x, layer: int, decay: float) -> Weights:
     return weights
 
 
-def _simplify(weights: Weights, x, y) -> Weights:
+def _simplify(weights: Weights, x, y, repair: int, steps) -> Weights:
     """Set weights to zero, the cheapest first, for as long as the network stays exact; leave it if it is not exact."""
     rows = (_loss(weights, x, y) < EXACT).nonzero()[:, 0]
-    rows = rows.repeat(2) if len(rows) == 1 else rows  # as in _draw: never a product of one matrix alone
-    part = [w[rows] for w in weights]
+    rows = rows.repeat(2) if len(rows) == 1 else rows  # as in draw_initial: never a product of one matrix alone
+    part, counted = [w[rows] for w in weights], steps[rows]
     single = torch.arange(_flatten(part).shape[1])[:, None]
     free = torch.ones(len(rows), len(single), dtype=torch.bool)
-    untried, before = free, None
+    untried = before = free
     while untried.any():
+        active, made = untried.any(1), torch.ones_like(counted)  # one for what the removal evaluates
         parameters, chosen = _remove(part, x, 0.0, single, slice(None), free, untried)
         fewer = free.scatter(1, chosen[:, None], False)
-        trial = _descend(_unflatten(parameters * fewer, part), x, y, REPAIR, free=fewer)
-        works = (_loss(trial, x, y) < EXACT) & untried.any(1)
+        trial = _descend(_unflatten(parameters * fewer, part), x, y, repair, 0.0, made, fewer)
+        counted += made * active
+        works = (_loss(trial, x, y) < EXACT) & active
         part = [torch.where(works[:, None, None], new, old) for new, old in zip(trial, part, strict=True)]
         free, untried = torch.where(works[:, None], fewer, free), untried & fewer
-        if not untried.any() and (before is None or (free != before).any()):
-            untried = before = free  # what was needed may not be so any more
+        again = ~untried.any(1) & (free != before).any(1)  # what was needed may not be so any more
+        untried, before = (torch.where(again[:, None], free, old) for old in (untried, before))
+    steps[rows] = counted
     return _write([w.clone() for w in weights], rows, part)
 
 
@@ -175,11 +444,11 @@ def _remove(weights: Weights, x, decay, candidates, zeroed: slice, free=None, al
     parameters, (_, jacobian) = _flatten(weights), _linearized(weights, x)
     hessian = _hessian(jacobian, free)
     mean = hessian.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
-    inverse, _ = torch.linalg.inv_ex(_raised(hessian, decay + 1e-6 * mean + 1e-12))
+    inverse = _inverse(_raised(hessian, decay + 1e-6 * mean + 1e-12))
     wanted = torch.zeros(len(parameters), *candidates.shape, dtype=parameters.dtype)
     wanted[..., zeroed] = -parameters[:, candidates[:, zeroed]]
     block = inverse[:, candidates[:, :, None], candidates[:, None, :]]
-    force = (torch.linalg.inv_ex(block)[0] @ wanted[..., None])[..., 0]
+    force = (_inverse(block) @ wanted[..., None])[..., 0]
     cost = (force * wanted).sum(2).nan_to_num(nan=math.inf)
     chosen = (cost if allowed is None else cost.where(allowed, math.inf)).argmin(1)
     every = torch.arange(len(chosen))
@@ -187,19 +456,20 @@ def _remove(weights: Weights, x, decay, candidates, zeroed: slice, free=None, al
     return parameters + (columns @ force[every, chosen, :, None])[..., 0], chosen
 
 
-def _descend(weights: Weights, x, y, steps: int, decay: float = 0.0, free=None) -> Weights:
+def _descend(weights: Weights, x, y, most: int, decay: float, steps, free=None) -> Weights:
     """Take damped Gauss-Newton steps on mean (f - y)² + decay Σ w², full batch, and only those that go down.
 
-    A seed at rest stays as it is. Once half of them are, they are left out of the computation; but never all but one,
-    for a product of one matrix is rounded otherwise.
+    The steps of every seed, ``most`` at most, are added to ``steps``. A seed at rest stays as it is. Once half of them
+    are, they are left out of the computation; but never all but one, for a product of one matrix is rounded otherwise.
     """
     result, going = [w.clone() for w in weights], torch.arange(len(weights[0]))
     state = _state(weights, x, y, decay)
     mark, since = state[0], torch.zeros(len(going))
     damping, moving = torch.full((len(going), 1), 1e-3, dtype=y.dtype), mark > REST
-    for _ in range(steps):
+    for _ in range(most):
         if not moving.any():
             break
+        steps[going] += moving
         if 2 <= moving.sum() <= len(moving) / 2:
             _write(result, going, _unflatten(state[1], weights))
             state, free = [t[moving] for t in state], free if free is None else free[moving]
@@ -207,9 +477,9 @@ def _descend(weights: Weights, x, y, steps: int, decay: float = 0.0, free=None) 
         loss, parameters, residual, jacobian = state
         hessian = _hessian(jacobian, free)
         mean = hessian.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
-        factor, failed = torch.linalg.cholesky_ex(_raised(hessian, decay + damping * mean + 1e-14))
         slope = (jacobian @ residual[..., None])[..., 0] / len(y) + decay * parameters
-        step = torch.cholesky_solve((slope if free is None else slope * free)[..., None], factor)[..., 0]
+        slope = slope if free is None else slope * free
+        step, failed = _solve(_raised(hessian, decay + damping * mean + 1e-14), slope)
         new = _state(_unflatten(parameters - step, weights), x, y, decay)
         down = (new[0] < loss) & (failed == 0) & moving
         state = [torch.where(down.view(-1, *[1] * (t.ndim - 1)), t, old) for t, old in zip(new, state, strict=True)]
@@ -277,6 +547,30 @@ def _raised(matrices, diagonal) -> torch.Tensor:
     return matrices + torch.diag_embed(diagonal.expand(-1, matrices.shape[1]))
 
 
+def _solve(matrices, vectors) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the positive definite matrices take to the vectors, and where there is none (not 0)."""
+    factor, failed = torch.linalg.cholesky_ex(_filled(matrices))
+    n = vectors.shape[1]
+    return torch.cholesky_solve(pad(vectors, (0, -n % 8))[..., None], factor)[:, :n, 0], failed
+
+
+def _inverse(matrices) -> torch.Tensor:
+    n = matrices.shape[-1]
+    return torch.linalg.inv_ex(_filled(matrices))[0][..., :n, :n]
+
+
+def _filled(matrices) -> torch.Tensor:
+    """Fill up with the identity to a multiple of 8 rows, so that every matrix begins on a boundary of 64 bytes.
+
+    LAPACK rounds otherwise where a matrix begins elsewhere: with an odd number of rows every second one would, and a
+    seed would depend on its place.
+    """
+    fill = -matrices.shape[-1] % 8
+    filled = pad(matrices, (0, fill, 0, fill))
+    filled.diagonal(dim1=-2, dim2=-1)[..., matrices.shape[-1] :] = 1
+    return filled
+
+
 def _flatten(weights: Weights) -> torch.Tensor:
     return torch.cat([w.flatten(1) for w in weights], 1)
 
@@ -285,3 +579,60 @@ def _unflatten(parameters, like: Weights) -> Weights:
     shapes = [w.shape[1:] for w in like]
     parts = parameters.split([s.numel() for s in shapes], 1)
     return [p.reshape(-1, *s) for p, s in zip(parts, shapes, strict=True)]
+
+
+def fewest_units(network: Network) -> int:
+    """Return the fewest units of one hidden layer that compute, on all real inputs, what this exact network computes.
+
+    The function bends along K planes, by κ_k at n_k · x = t_k, and each plane needs a unit, which faces one of two
+    ways: κ relu(-z) = κ relu(z) - κ z. What is missing then is a linear map. Units on both sides of plane k make any
+    multiple of n_k · x, for one unit more; whatever is left takes two units for each dimension of its rank. (For one
+    output: Dereich and Kassing 2021, "On minimal representations of shallow ReLU networks". Notebook 13 derives it.)
+
+    Raises:
+        TypeError: what is no network, or one of floats. ValueError: more or fewer hidden layers.
+
+    >>> from mathcircuits import circuits
+    >>> doubled = 2 * circuits.minimum() + circuits.addition()
+    >>> doubled.widths, fewest_units(doubled), fewest_units(circuits.minimum() - circuits.minimum_mirror())
+    ((2, 5, 1), 3, 0)
+    """
+    instance("the network", network, Network)
+    if not network.exact:
+        raise TypeError("a float network was given; wanted an exact one (snap it first)")
+    if len(network.weights) != 2:
+        raise ValueError(f"a network of widths {network.widths} was given; wanted one hidden layer")
+    bends, rest = {}, Fraction(0) * network.weights[1] @ network.weights[0]
+    for row, offset, column in zip(network.weights[0], network.biases[0], network.weights[1].T, strict=True):
+        first = next((v for v in row if v), None)
+        if first is None:  # the unit is constant
+            continue
+        plane = (*(row / first), offset / first)
+        bends[plane] = bends.get(plane, 0) + abs(first) * column
+        if first < 0:
+            rest = rest + np.outer(column, row)
+    planes = [(np.array(plane[:-1]), bend) for plane, bend in bends.items() if bend.any()]
+    fewest = len(planes) + 2 * _rank(rest)
+    for doubled in range(len(planes) + 1):
+        if len(planes) + doubled >= fewest:
+            break
+        for both in combinations(range(len(planes)), doubled):
+            free = [planes[k][0] for k in both]
+            turns = [(0 * bend, bend) if k not in both else (0 * bend,) for k, (_, bend) in enumerate(planes)]
+            for bent in product(*turns):
+                left = rest + sum(np.outer(bend, normal) for bend, (normal, _) in zip(bent, planes, strict=True))
+                units = len(planes) + doubled + 2 * (_rank([*left, *free]) - _rank(free))
+                fewest = min(fewest, units)
+    return fewest
+
+
+def _rank(rows: Iterable[np.ndarray]) -> int:
+    """Of a matrix of Fractions, by elimination."""
+    rows, rank = list(rows), 0
+    while rows:
+        row = rows.pop()
+        pivots = np.flatnonzero(row)
+        if len(pivots):
+            rank += 1
+            rows = [other - other[pivots[0]] / row[pivots[0]] * row for other in rows]
+    return rank

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, as_completed
 import torch
 
 from mathcircuits.functions import FUNCTIONS, Function
-from mathcircuits.training import Runs, _bar, train
+from mathcircuits.training import Runs, bar, train
 
 
 def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress: bool = True) -> list[Runs]:
@@ -45,9 +45,9 @@ def sweep(runs: Iterable[Mapping], executor: Executor | None = None, *, progress
     shares, threads, futures = [_arguments(run) for run in runs], torch.get_num_threads(), []
     try:
         if executor is None:
-            return [_train(share) for share in _bar(shares, "sweep", progress=progress)]
+            return [_train(share) for share in bar(shares, "sweep", progress=progress)]
         futures = [executor.submit(_send, share) for share in shares]
-        for future in _bar(as_completed(futures), "sweep", len(futures), progress=progress):
+        for future in bar(as_completed(futures), "sweep", len(futures), progress=progress):
             future.result()  # or its error, at once
         return [pickle.loads(future.result()) for future in futures]
     finally:

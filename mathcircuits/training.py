@@ -177,8 +177,9 @@ def train(
     if not isinstance(function, Function):
         raise TypeError(f"{function!r} was given as the function; wanted a Function, such as FUNCTIONS['identity']")
     seeds, widths = tuple(seeds), tuple(function.widths if widths is None else widths)
-    _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype, records)
-    drawn = _draw(pytorch_init if init == "pytorch" else init, seeds, widths, bias)
+    check_task(function, seeds, widths, init)
+    _check(steps, batch_size, lr, weight_decay, optimizer, dtype, records)
+    drawn = draw_initial(init, seeds, widths, bias)
     parameters = [p.to(device, dtype) for p in drawn]
     initial, depth = [p.clone() for p in parameters], len(widths) - 1
     trained = parameters if bias else parameters[:depth]
@@ -193,7 +194,7 @@ def train(
     record_at = set(np.linspace(0, steps, min(steps, records) + 1).round())
     records, done = {0: _evaluate(function, parameters, held_out)}, 0
     try:
-        for step in _bar(range(1, steps + 1), function.name, progress=progress):
+        for step in bar(range(1, steps + 1), function.name, progress=progress):
             x = torch.from_numpy(function.sample(batches, batch_size)).to(device, dtype)
             gradients = (_sectors if by_sector else _backpropagation)(x, function(*x.T))
             parts = [gradients([p[rows] for p in parameters]) for rows in groups]
@@ -213,10 +214,11 @@ def train(
     return Runs(function, widths, np.array(seeds), np.array([*records]), loss, *tensors, dead)
 
 
-def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimizer, init, dtype, records=1):
-    for value in (*seeds, *widths, steps, batch_size, records):
+def check_task(function: Function, seeds: tuple, widths: tuple, init) -> None:
+    """Refuse, in one sentence, seeds that are none, widths that do not fit the function, and an unknown init."""
+    for value in (*seeds, *widths):
         if not isinstance(value, Integral):
-            raise TypeError(f"{value!r} was given; wanted integers as seeds, widths, steps, batch_size and records")
+            raise TypeError(f"{value!r} was given; wanted integers as seeds and widths")
     if not seeds:
         raise ValueError("an empty list of seeds was given; wanted at least one")
     if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**63:
@@ -224,6 +226,14 @@ def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimiz
     ends = function.arity, function.widths[-1]
     if len(widths) < 2 or min(widths) < 1 or (widths[0], widths[-1]) != ends:
         raise ValueError(f"widths {widths} were given; {function.name} wants ({ends[0]}, ..., {ends[1]})")
+    if not callable(init) and init != "pytorch":
+        raise ValueError(f"init {init!r} was given; wanted 'pytorch' or a callable")
+
+
+def _check(steps, batch_size, lr, weight_decay, optimizer, dtype, records):
+    for value in (steps, batch_size, records):
+        if not isinstance(value, Integral):
+            raise TypeError(f"{value!r} was given; wanted integers as steps, batch_size and records")
     if min(steps, batch_size, records) < 1:
         asked = f"{steps} steps of {batch_size} inputs and {records} records"
         raise ValueError(f"{asked} were asked for; wanted at least one of each")
@@ -231,14 +241,13 @@ def _check(function, seeds, widths, steps, batch_size, lr, weight_decay, optimiz
         raise ValueError(f"lr {lr} and weight_decay {weight_decay} were given; wanted finite numbers, lr positive")
     if not callable(optimizer) and optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer {optimizer!r} was given; wanted one of {', '.join(OPTIMIZERS)} or a callable")
-    if not callable(init) and init != "pytorch":
-        raise ValueError(f"init {init!r} was given; wanted 'pytorch' or a callable")
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype {dtype} was given; wanted torch.float32 or torch.float64")
 
 
-def _draw(init, seeds, widths, bias) -> list[torch.Tensor]:
-    """Return the weights and then the biases of every layer, stacked over the seeds."""
+def draw_initial(init, seeds, widths, bias) -> list[torch.Tensor]:
+    """Return the initial weights and then the biases of every layer, stacked over the seeds; a lone seed is doubled."""
+    init = pytorch_init if init == "pytorch" else init
     shapes = [*((n_out, n_in) for n_in, n_out in pairwise(widths)), *((n_out,) for n_out in widths[1:])]
     drawn = []
     for seed in seeds:
@@ -256,7 +265,7 @@ def _draw(init, seeds, widths, bias) -> list[torch.Tensor]:
     return [torch.cat([t, t]) for t in stacked] if len(seeds) == 1 else stacked
 
 
-def _bar(*args, progress: bool, **options) -> tqdm:
+def bar(*args, progress: bool, **options) -> tqdm:
     """tqdm, for work of more than a second and for a reader: at a terminal, or in a kernel of a Jupyter server.
 
     (nbconvert and nbval start kernels of their own, and those are silent.)
