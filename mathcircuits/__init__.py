@@ -23,6 +23,7 @@ from mathcircuits.proof import Proof, find_network, prove_equal
 from mathcircuits.reading import Reading, read
 from mathcircuits.sweeping import sweep
 from mathcircuits.training import Runs, pytorch_init, train
+from mathcircuits.wedges import MeanLoss
 
 __all__ = [
     "BITS",
@@ -35,6 +36,7 @@ __all__ = [
     "Function",
     "FunctionForm",
     "Kink",
+    "MeanLoss",
     "Network",
     "Neuron",
     "OptimalRuns",

@@ -1,10 +1,14 @@
-"""What training will do, from the initial weights alone: networks of one input and one hidden layer, no biases.
+"""What training will do, from the initial weights alone: one hidden layer, no biases, one input or two.
 
-Units on one side of zero share one residual r, the slope still missing there. With dτ = 2σ² r dt, σ² = E[x²; x > 0],
-gradient flow turns each of them by the same hyperbolic rotation: |w| becomes |w| cosh τ + a sinh τ, and a becomes
-a cosh τ + |w| sinh τ. So w² - a² is kept (Du, Hu and Lee 2018), and the slope is Σ a |w| = (P u - M / u) / 2 with
-u = exp 2τ, P = Σ (a + |w|)² / 2, M = Σ (a - |w|)² / 2: where a side stops, when, and when a unit's |w| is zero, are
-all in closed form. Notebook 09 derives it.
+One input, in closed form: units on one side of zero share one residual r, the slope still missing there. With
+dτ = 2σ² r dt, σ² = E[x²; x > 0], gradient flow turns each of them by the same hyperbolic rotation: |w| becomes
+|w| cosh τ + a sinh τ, and a becomes a cosh τ + |w| sinh τ. So w² - a² is kept (Du, Hu and Lee 2018), and the slope is
+Σ a |w| = (P u - M / u) / 2 with u = exp 2τ, P = Σ (a + |w|)² / 2, M = Σ (a - |w|)² / 2: where a side stops, when, and
+when a unit's |w| is zero, are all in closed form. Notebook 09 derives it.
+
+Two inputs, step by step: directions turn too, and no formula is known for the end. But a batch of 1,000 inputs moves
+the weights nearly as the mean over all inputs does, and the mean has its gradient in closed form (``wedges``). So the
+steps of the training are taken with that, many at a time where it hardly changes. Notebook 16 derives it.
 """
 
 from __future__ import annotations
@@ -12,13 +16,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Integral, Real
 
 import numpy as np
 
+from mathcircuits.forms import canonical
 from mathcircuits.functions import Function
+from mathcircuits.naming import formula, sum_of_inputs
+from mathcircuits.network import Network
+from mathcircuits.training import SOLVED_BELOW
+from mathcircuits.wedges import MeanLoss, State, checked_weights, linear_pieces
 
 STAYS, CROSSES, STUCK = "stays", "crosses", "stuck at zero"
 Units = dict[int, tuple[float, float]]  # of one side: |w| and a of each unit
+WITHIN = 1e-4  # what the second order may change a weight by in a jump over many steps
+DIVERGED = 1e6  # a larger weight does not come back
+NEAR = 0.1  # of a unit's direction, or of what it counts, to a multiple of 1/4 that names it
+SILENT = 0.02  # a unit that counts less, |a| times its largest |w|, is silent
+ZERO = 0.05  # a smaller value at a corner, where the function is 1 or 2, is called 0
+CORNERS = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
+AXES = [(1, 0), (-1, 0), (0, 1), (0, -1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,47 +44,78 @@ class Prediction:
     """What training will do, seed by seed. Axis 0 of everything is the seed.
 
     Attributes:
-        solved: (n_seeds,) bool: does every side of zero keep a unit that can do its work?
-        fate: (n_seeds, units) str: "stays" on its side of zero, "crosses" to the other, or is "stuck at zero".
-        final: the weights at the end, shapes (n_seeds, units, 1) and (n_seeds, 1, units), as in ``Runs.final``.
-        lost: (n_seeds,) str: "" if solved, else the sides that are lost and what became of the units there.
+        solved: (n_seeds,) bool: as in ``Runs.solved``; for one input, whether every side of zero keeps a unit that can
+            do its work.
+        final: the weights at the end, shapes (n_seeds, units, inputs) and (n_seeds, outputs, units), as in
+            ``Runs.final``.
+        loss: (n_seeds,) the mean squared error at the end, over all inputs and not on a grid of them.
+        fate: (n_seeds, units) str. One input: the unit "stays" on its side of zero, "crosses" to the other, or is
+            "stuck at zero". Two inputs: what it ends as, such as "−relu(x1 − x2)", or "silent".
+        circuit: (n_seeds,) str: what a solved network computes, unit by unit, such as "x1 − relu(x1 − x2)"; "another"
+            if its numbers are near no multiples of 1/4, and "" if it is not solved.
+        lost: (n_seeds,) str: "" if solved. One input: the sides that are lost and what became of the units there. Two
+            inputs: the corners of the square (the axes, if it is none of them) where the network gives 0 and should
+            not, and whether the loss is still falling; "diverged" if the weights grow without end.
     """
 
     solved: np.ndarray
-    fate: np.ndarray
     final: tuple[np.ndarray, np.ndarray]
+    loss: np.ndarray
+    fate: np.ndarray
+    circuit: np.ndarray
     lost: np.ndarray
 
 
 def predict(function: Function, initial: Sequence, *, lr: float = 0.0, steps: int = 0) -> Prediction:
-    """Predict the outcome of training a network of one input, for every seed.
+    """Predict the outcome of training a network of one hidden layer without biases by plain SGD, for every seed.
 
     Args:
-        function: of one input, positively homogeneous (two slopes), inputs uniform on a range symmetric about zero.
-        initial: the weights at the start, shapes (n_seeds, units, 1) and (n_seeds, 1, units), as in ``Runs.initial``.
-        lr, steps: those of the training. Gradient flow needs neither. Real steps carry a stuck unit to and fro across
-            zero as long as both sides pull, which lets its outgoing weight fade, at each step by the factor
-            1 - (2σ² lr)² r r' / 2 with the residuals of the two sides. This is added where a side is lost.
+        function: of one or two inputs, linear on each side of zero or on cones, inputs uniform on a range symmetric
+            about zero.
+        initial: the weights at the start, shapes (n_seeds, units, inputs) and (n_seeds, outputs, units), as in
+            ``Runs.initial``.
+        lr, steps: those of the training. With one input both may be left out, for gradient flow; real steps carry a
+            stuck unit to and fro across zero as long as both sides pull, which lets its outgoing weight fade, at each
+            step by the factor 1 - (2σ² lr)² r r' / 2 with the residuals of the two sides. This is added where a side
+            is lost.
 
     Raises:
-        ValueError: a function of other inputs, or weights of other shapes.
+        TypeError: what is no Function, no pair of arrays, no number.
+        ValueError: another function, weights that do not fit it, a rate or a number of steps that is out of range.
 
-    >>> from mathcircuits import FUNCTIONS
+    >>> from mathcircuits import FUNCTIONS, train
     >>> w, a = np.array([[[0.5], [-0.2]]]), np.array([[[0.1, -0.4]]])
     >>> predict(FUNCTIONS["identity"], (w, a)).solved, predict(FUNCTIONS["absolute_value"], (w, a)).lost
     (array([ True]), array(['x < 0: unit 2 stuck at zero'], dtype='<U27'))
+    >>> seed_0 = train(FUNCTIONS["minimum"], seeds=[0], steps=1).initial
+    >>> predict(FUNCTIONS["minimum"], seed_0, lr=0.1, steps=10_000).circuit.tolist()
+    ['x2 − relu(x2 − x1)']
     """
-    if function.arity != 1 or function.low != -function.high:
-        given = f"{function.name} on [{function.low}, {function.high}]"
-        raise ValueError(f"{given} of {function.arity} input(s) was given; wanted one input, on a symmetric range")
-    w, a = (np.asarray(t, dtype=float) for t in initial[:2])
-    if w.ndim != 3 or w.shape[2] != 1 or a.shape != (len(w), 1, w.shape[1]):
-        raise ValueError(f"weights of shapes {w.shape} and {a.shape} were given; wanted (n, m, 1) and (n, 1, m)")
-    targets = {1: float(function(1.0)), -1: float(function(-1.0))}
-    rate = lr * function.high**2 / 3  # 2σ² lr
-    rows = [_predict_seed(targets, *row, rate, steps) for row in zip(w[..., 0], a[:, 0], strict=True)]
+    if not isinstance(function, Function):
+        raise TypeError(f"{function!r} was given as the function; wanted a Function, such as FUNCTIONS['minimum']")
+    slopes = [slope for _, slope in linear_pieces(function)]
+    if function.arity == 1 and len(slopes[0]) > 1:
+        raise ValueError(f"{function.name} of {len(slopes[0])} outputs was given; of one input, wanted one output")
+    weights = checked_weights(function, initial, len(slopes[0]))
+    if not isinstance(steps, Integral) or not isinstance(lr, Real):
+        raise TypeError(f"lr {lr!r} and steps {steps!r} were given; wanted a number and an integer")
+    flow = function.arity == 1 and lr == steps == 0
+    if not flow and not (0 < lr < math.inf and steps >= 1):
+        raise ValueError(f"lr {lr} and steps {steps} were given; wanted a finite rate above 0 and at least one step")
+    if function.arity == 1:
+        return _by_sides(function, [float(slope[0][0]) for slope in slopes], weights, lr, steps)
+    return _by_wedges(function, weights, lr, steps)
+
+
+def _by_sides(function: Function, slopes: list[float], weights, lr: float, steps: int) -> Prediction:
+    targets, square = {1: slopes[0], -1: -slopes[1]}, function.high**2 / 6  # σ²
+    seeds = zip(weights[0][..., 0], weights[1][:, 0], strict=True)
+    rows = [_predict_seed(targets, *seed, 2 * square * lr, steps) for seed in seeds]
     fate, incoming, outgoing, lost = (np.array(column) for column in zip(*rows, strict=True))
-    return Prediction(lost == "", fate, (incoming[..., None], outgoing[:, None]), lost)
+    final, solved = (incoming[..., None], outgoing[:, None]), lost == ""
+    missing = [target - (outgoing * np.maximum(s * incoming, 0)).sum(1) for s, target in targets.items()]
+    loss = square * np.square(missing).sum(0)
+    return Prediction(solved, final, loss, fate, _roles(final, solved)[1], lost)
 
 
 def _predict_seed(targets: dict[int, float], w: np.ndarray, a: np.ndarray, rate: float, steps: int):
@@ -146,3 +195,119 @@ def _after(target: float, units: Units, time: float) -> Units:
     root = math.sqrt((end + other * decay) / (1 + decay))
     c, s = (root + 1 / root) / 2, (root - 1 / root) / 2
     return {unit: (w * c + a * s, a * c + w * s) for unit, (w, a) in units.items()}
+
+
+def _by_wedges(function: Function, weights: tuple[np.ndarray, np.ndarray], lr: float, steps: int) -> Prediction:
+    mean = MeanLoss(function)
+    begin = mean.state(weights)
+    size = max(64, 2**13 // begin.shape[1] ** 2)  # of groups of seeds whose numbers fit the cache
+    groups = [begin[..., k : k + size] for k in range(0, begin.shape[2], size)]
+    with np.errstate(all="ignore"):  # of runs that diverge
+        ends = [_follow(mean, group, lr, steps) for group in groups]
+        loss = np.nan_to_num(np.concatenate([mean.of(end) for end in ends]), nan=math.inf)
+        fall = np.concatenate([(mean.gradient(end) ** 2).sum((0, 1)) for end in ends]) * lr * steps
+        state = np.concatenate(ends, axis=2)
+        solved = _losses_on_grid(function, state) < SOLVED_BELOW
+    final = state[:2].transpose(2, 1, 0), state[2:].transpose(2, 0, 1)
+    fate, circuit = _roles(final, solved)
+    return Prediction(solved, final, loss, fate, circuit, _lost_corners(function, final, solved, fall > loss / 10))
+
+
+def _follow(mean: MeanLoss, state: State, lr: float, steps: int) -> State:
+    """Take gradient steps, x ← x + D(x) with D = -lr ∇, many at once where D hardly changes.
+
+    A jump over n steps leads to x + n D(x + (n - 1)/2 · D(x)). For n = 1 this is the step itself; for more it is right
+    up to terms of third order in n. Every seed chooses its own n, by how much the last step changed the step: for a
+    jump that differs by no more than WITHIN from n D(x), and over which D does not turn round. A seed is at rest when
+    all the steps that are left, each like the next one, would not change a weight by WITHIN².
+    """
+    end, seeds = state.copy(), np.arange(state.shape[2])
+    left, n = np.full(len(seeds), steps), np.ones(len(seeds), dtype=int)
+    before, change = np.zeros_like(state), np.zeros(len(seeds))
+    while len(seeds):
+        step = -lr * mean.gradient(state)
+        best = step if n.max() == 1 else -lr * mean.gradient(state + (n - 1) / 2 * step)
+        size = abs(step).max((0, 1))
+        other, apart = np.where(n > 1, best, before), np.where(n > 1, (n - 1) / 2, 1)
+        change = np.maximum(abs(other - step).max((0, 1)) / apart, change / 2)  # it remembers a bend for a while
+        change = np.fmax(change, 1e-300)
+        good = (n == 1) | ((n * (n - 1) / 2 * change <= WITHIN) & (n * change <= 2 * size))
+        taken = np.where(size * left < WITHIN**2, left, n * good)
+        state, left, before = state + taken * best, left - taken, step
+        left[~(abs(state).max((0, 1)) < DIVERGED)] = 0
+        allowed = np.minimum(np.sqrt(1.6 * WITHIN / change), size / change)
+        n = np.clip(np.minimum(2 * n, allowed).astype(int), 1, np.maximum(left, 1))
+        going = left > 0
+        if going.mean() < 0.9:
+            end[..., seeds] = state
+            state, before, seeds = state[..., going], before[..., going], seeds[going]
+            left, n, change = left[going], n[going], change[going]
+    return end
+
+
+def _losses_on_grid(function: Function, state: State) -> np.ndarray:
+    """Return the loss by which ``train`` judges, (n_seeds,): on a grid of about 1,000 inputs."""
+    x, losses = function.grid(1000), []
+    y = function(*x.T)
+    y = np.stack(y if isinstance(y, tuple) else [y])
+    for k in range(0, state.shape[2], 100):
+        part = state[..., k : k + 100].T  # (seeds, units, 2 + outputs)
+        values = part[..., 2:].swapaxes(1, 2) @ np.maximum(part[..., :2] @ x.T, 0)
+        losses.append(((values - y) ** 2).mean((1, 2)))
+    return np.concatenate(losses)
+
+
+def _lost_corners(function: Function, final: tuple[np.ndarray, np.ndarray], solved, falling) -> np.ndarray:
+    """Name what is wrong with each seed that is not solved, "" for the others."""
+
+    def lost(points):  # (n_seeds, points): the network gives 0 and should not
+        y = function(*np.transpose(points))
+        y = np.stack(y if isinstance(y, tuple) else [y])
+        values = final[1] @ np.maximum(final[0] @ np.transpose(points), 0)
+        return ((abs(values) < ZERO) & (y != 0)).any(1)
+
+    corners = lost(CORNERS)
+    found = np.column_stack([corners, lost(AXES) & ~corners.any(1, keepdims=True), falling])
+    rows, which = np.unique(found, axis=0, return_inverse=True)
+    texts = []
+    for *here, falls in rows:
+        where = ", ".join(f"({a}, {b})" for (a, b), zero in zip(CORNERS + AXES, here, strict=True) if zero)
+        texts.append((f"0 at {where}" if where else "0 nowhere") + ", still falling" * bool(falls))
+    named = np.array([text.replace("-", "−") for text in texts])[which.ravel()]
+    grown = ~(abs(final[0]).max((1, 2)) < DIVERGED)
+    return np.select([solved, grown], ["", "diverged"], named)
+
+
+def _roles(final: tuple[np.ndarray, np.ndarray], solved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Name every unit by its direction, and every solved network by what its units compute together."""
+    w, a = final
+    size = abs(w).max(2)
+    counts = a * size[:, None]  # (n_seeds, outputs, units)
+    silent = ~(abs(counts).max(1) >= SILENT)
+    direction = np.where(silent[..., None], 0, w / np.where(silent, 1, size)[..., None])
+    quarter = (4 * direction).round() / 4
+    near = abs(direction - quarter).max(2) < NEAR
+    shown = np.where(near[..., None], quarter, direction.round(2))
+    minus = (a[:, 0] < 0) & (a.shape[1] == 1) & ~silent
+    rows, which = np.unique(
+        np.column_stack([shown.reshape(-1, w.shape[2]), minus.ravel()]), axis=0, return_inverse=True
+    )
+    texts = [f"{'−' * int(sign)}relu({sum_of_inputs(_exact(row))})" if any(row) else "silent" for *row, sign in rows]
+    circuit = np.where(solved, "another", "").astype(object)
+    chosen = np.flatnonzero(solved & near.all(1))
+    patterns, which_pattern = np.unique(quarter.reshape(len(w), -1)[chosen], axis=0, return_inverse=True)
+    for k, pattern in enumerate(patterns):
+        seeds = chosen[which_pattern.ravel() == k]
+        directions, which_direction = np.unique(pattern.reshape(-1, w.shape[2]), axis=0, return_inverse=True)
+        together = which_direction.ravel() == np.arange(len(directions))[:, None]  # units that point the same way
+        total = counts[seeds] @ together.T
+        rounded = (4 * total).round() / 4
+        for values in np.unique(rounded[(abs(total - rounded) < NEAR).all((1, 2))], axis=0):
+            network = canonical(Network([list(map(_exact, directions)), list(map(_exact, values))]))
+            circuit[seeds[(abs(total - values) < NEAR).all((1, 2))]] = formula(network)
+    return np.array(texts)[which.reshape(silent.shape)], circuit.astype(str)
+
+
+def _exact(values) -> list:
+    """Multiples of 1/4 as Fractions, others as they are."""
+    return [Fraction(v) if 4 * v == round(4 * v) else v for v in map(float, values)]
