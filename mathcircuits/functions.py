@@ -1,17 +1,18 @@
-"""The functions themselves: what each network should compute, said once for numpy, torch and z3."""
+"""The functions themselves: what each network should compute, said once for exact values, floats, torch and proofs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
 from functools import reduce
-from numbers import Rational
 
 import numpy as np
 import torch
 
-from mathcircuits.network import to_fractions
+from mathcircuits import checks
+from mathcircuits.terms import OPERATIONS, Term, as_term
 
 Set = tuple[tuple[float, float], ...]  # of real numbers: intervals (low, high); a single number is (x, x)
 BITS: Set = ((0, 0), (1, 1))
@@ -19,25 +20,32 @@ BITS: Set = ((0, 0), (1, 1))
 
 @dataclass(frozen=True)
 class Function:
-    """A function of one or more real numbers, with one or more values, and what is known of its networks.
+    r"""A function of one or more real numbers, with one or more values, and what is known of its networks.
 
     Args:
         name: its key in ``FUNCTIONS``.
         arity: number of inputs.
         formula: LaTeX, without dollar signs.
-        definition: ``definition(m, *inputs)`` where ``m`` offers ``abs``, ``minimum``, ``maximum`` and ``where``.
-            The modules numpy and torch do, and so does the one that ``proof`` makes for z3, so one
-            definition serves exact values, training and proofs. Several values are a tuple.
+        definition: ``definition(m, *inputs)``, where ``m`` offers ``abs``, ``minimum``, ``maximum`` and ``where``;
+            several values are a tuple. One definition serves exact values and proofs, where the inputs are exact terms,
+            and training, where they are arrays or tensors and ``m`` has whatever else numpy or torch has. For a proof
+            it may use +, -, ``*`` and ``/`` by numbers, those four operations, and comparisons (joined by ``&``, ``|``
+            and ``~``) as the first argument of ``where``. A float is the rational number that it stands for:
+            ``.1 * x`` is not ``x / 10``.
         widths: of the smallest network known (its notebook says whether it is proved smallest).
         low, high: training inputs are uniform on [low, high] in each coordinate, as far as that is in the domain.
         domain: where a network has to agree with it: one set for each input, each a tuple of intervals (low, high),
             which may be infinite or a single number. Left out, all real inputs.
 
     Raises:
-        ValueError: a domain of another number of sets, or with an interval that does not reach into [low, high].
+        TypeError, ValueError: arguments of the wrong type; widths for another number of inputs; a domain with another
+            number of sets, or with an interval that does not reach into [low, high].
 
     >>> FUNCTIONS["minimum"](3, -5), FUNCTIONS["minimum"].widths
     (Fraction(-5, 1), (2, 3, 1))
+    >>> third = Function("a third, or 0", 1, r"\max(x, 0) / 3", lambda m, x: m.where(x > 0, x, 0) / 3, (1, 1, 1))
+    >>> third(2), third(2.0), third(-2)
+    (Fraction(2, 3), np.float64(0.6666666666666666), Fraction(0, 1))
     """
 
     name: str
@@ -50,10 +58,36 @@ class Function:
     domain: tuple[Set, ...] | None = None
 
     def __post_init__(self):
-        sets = self._intervals()
-        if len(sets) != self.arity or not all(intervals and all(a <= b for a, b in intervals) for intervals in sets):
-            wanted = f"{self.arity} sets of intervals that reach into [{self.low}, {self.high}]"
-            raise ValueError(f"the domain {self.domain} of {self.name} was given; wanted {wanted}")
+        name = checks.instance("the name", self.name, str)
+        checks.instance(f"for {name}, the formula", self.formula, str)
+        checks.instance(f"for {name}, the definition", self.definition, Callable, wanted="a function of m and inputs")
+        arity = checks.integer(f"for {name}, the arity", self.arity, at_least=1)
+        widths = checks.integers(f"for {name}, widths", self.widths, at_least=1)
+        if len(widths) < 2 or widths[0] != arity:
+            raise ValueError(f"for {name}, widths {widths} were given; wanted {arity}, then the units of each layer")
+        ends, domain = (self.low, self.high), self.domain
+        sentence = f"for {name}, the range {checks.shown(ends)} was given; wanted (low, high)"
+        low, high = checks.interval(sentence, ends, flat=True)
+        if domain is not None:
+            wanted = f"{arity} sets of intervals that reach into [{low}, {high}]"
+            sentence = f"the domain {checks.shown(domain)} of {name} was given; wanted {wanted}"
+            sets = [checks.listed(sentence, intervals) for intervals in checks.listed(sentence, domain)]
+            domain = tuple(
+                tuple(checks.interval(sentence, pair, finite=False, flat=True) for pair in intervals)
+                for intervals in sets
+            )
+            reach = [a == b or (a <= high and low <= b) for intervals in domain for a, b in intervals]
+            if len(domain) != arity or not all(domain) or not all(reach):
+                raise ValueError(sentence)
+        # Lists have become tuples, and numpy's numbers those of Python.
+        for field, value in {"arity": arity, "widths": widths, "low": low, "high": high, "domain": domain}.items():
+            object.__setattr__(self, field, value)
+
+    def __reduce__(self):
+        """Return what is pickled: of a function in FUNCTIONS its name, for those hold lambdas."""
+        if FUNCTIONS.get(self.name) == self:
+            return _named, (self.name,)
+        return Function, tuple(getattr(self, field.name) for field in fields(self))
 
     def __call__(self, *inputs):
         """Evaluate: exactly for integers and Fractions, in float64 for floats and arrays, or on tensors.
@@ -61,21 +95,51 @@ class Function:
         Inputs are scalars, or arrays or tensors of one shape; so is the result, or each of a tuple of results.
 
         Raises:
-            ValueError: a number of inputs that is not the arity.
+            TypeError: inputs that are not numbers; a definition that fails on them, or gives something else.
+            ValueError: a number of inputs that is not the arity, or of values that is not the last of the widths.
 
         >>> FUNCTIONS["absolute_value"](np.array([3, -5])).tolist()
         [3.0, 5.0]
         """
-        if len(inputs) != self.arity:
-            raise ValueError(f"{len(inputs)} inputs were given; {self.name} takes {self.arity}")
-        if isinstance(inputs[0], torch.Tensor):
-            return self.definition(torch, *inputs)
-        if all(isinstance(x, Rational) for x in inputs):
-            value = self.definition(np, *to_fractions(inputs))
-        else:
-            value = self.definition(np, *(np.asarray(x, dtype=np.float64)[()] for x in inputs))
-        # numpy's ``where`` gives an array even for scalars.
-        return tuple(np.asarray(v)[()] for v in value) if isinstance(value, tuple) else np.asarray(value)[()]
+        if len(inputs) == self.arity and any(isinstance(x, torch.Tensor) for x in inputs):
+            m = _Tensors(self.name, inputs)
+            return self._values(m, m.inputs, m.result)
+        inputs = checks.inputs(self.name, inputs, self.arity)
+        if isinstance(inputs[0], Fraction):
+            return self._values(OPERATIONS, map(as_term, inputs), lambda value: as_term(value).parts[0])
+        m = _Arrays(inputs)
+        return self._values(m, m.inputs, m.result)
+
+    def terms(self) -> tuple[Term, ...]:
+        """Return its values as exact terms of its inputs: what proofs are about.
+
+        Raises:
+            TypeError, ValueError: a definition that uses what exact terms do not know, such as a product of inputs.
+
+        >>> FUNCTIONS["relu"].terms()
+        (Term(where),)
+        """
+        values = self._values(OPERATIONS, [Term("input", i) for i in range(self.arity)], as_term)
+        return values if isinstance(values, tuple) else (values,)
+
+    def _values(self, m, inputs: Iterable, value: Callable):
+        """Return what the definition gives, each value passed through ``value``, which raises an error where it must."""
+        try:
+            given = self.definition(m, *inputs)
+        except Exception as error:  # whatever goes wrong in a definition, it is no definition on these inputs
+            kind = ValueError if isinstance(error, ArithmeticError | ValueError) else TypeError
+            wanted = "; wanted +, -, * and / by numbers, m.abs, m.minimum, m.maximum and m.where"
+            more = wanted if m is OPERATIONS and "wanted" not in str(error) else ""
+            raise kind(f"the definition of {self.name} fails: {error}{more}") from error
+        values, count = given if isinstance(given, tuple) else (given,), self.widths[-1]
+        wanted = "a number" if count == 1 else f"a tuple of {count} numbers"
+        if len(values) != count:
+            raise ValueError(f"the definition of {self.name} gives {len(values)} values; wanted {wanted}")
+        try:
+            values = tuple(map(value, values))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"the definition of {self.name} gives {checks.shown(given)}; wanted {wanted}") from error
+        return values if isinstance(given, tuple) else values[0]
 
     def sample(self, generator: np.random.Generator, n: int) -> np.ndarray:
         """Draw n inputs, shape (n, arity), each coordinate on its own.
@@ -120,6 +184,79 @@ class Function:
         ]
 
 
+def _named(name: str) -> Function:
+    return FUNCTIONS[name]
+
+
+class _Arrays:
+    """Numpy for a definition; in the four operations a number may stand for an array, as it may for a term."""
+
+    module, kinds, truth = np, (np.ndarray, np.generic), np.dtype(bool)
+
+    def __init__(self, inputs: Sequence[np.ndarray]):
+        self.inputs, self.shape = [x[()] for x in inputs], inputs[0].shape
+
+    def __getattr__(self, name: str):
+        return getattr(self.module, name)
+
+    def array(self, value):
+        if isinstance(value, self.kinds):
+            return value
+        return self.made(value if isinstance(value, bool) else float(checks.number("the value", value)))
+
+    def made(self, value: float | bool):
+        return np.asarray(value)[()]
+
+    def result(self, value):
+        """Let through numbers in the shape of the inputs, or fill that shape with one."""
+        value = self.array(value)
+        if value.dtype == self.truth:
+            raise TypeError("truth values were given; wanted m.where(comparison, 1, 0)")
+        value = self.real(value)
+        return value if value.shape == self.shape else self.module.broadcast_to(value, self.shape) + 0.0
+
+    def real(self, value):
+        return checks.floats("the value", value)[()]
+
+    def abs(self, a):
+        return self.module.abs(self.array(a))
+
+    def minimum(self, a, b):
+        return self.module.minimum(self.array(a), self.array(b))
+
+    def maximum(self, a, b):
+        return self.module.maximum(self.array(a), self.array(b))
+
+    def where(self, comparison, a, b):
+        comparison = self.array(comparison)
+        if comparison.dtype != self.truth:
+            raise TypeError("m.where was given numbers to choose by; wanted a comparison, such as x > 0")
+        return self.module.where(comparison, self.array(a), self.array(b))
+
+
+class _Tensors(_Arrays):
+    """Torch for a definition. Tensors of integers become float64, and so do numbers and arrays among the inputs."""
+
+    module, kinds, truth = torch, (torch.Tensor,), torch.bool
+
+    def __init__(self, name: str, inputs: Sequence):
+        like = next(x for x in inputs if isinstance(x, torch.Tensor))
+        self.dtype, self.device = like.dtype if like.is_floating_point() else torch.float64, like.device
+        floats = (
+            x if isinstance(x, torch.Tensor) else self.made(checks.floats(f"an input of {name},", x)) for x in inputs
+        )
+        self.inputs = list(map(self.real, floats))
+        self.shape = checks.shape([tuple(x.shape) for x in self.inputs])
+
+    def made(self, value):
+        return torch.as_tensor(value, dtype=None if isinstance(value, bool) else self.dtype, device=self.device)
+
+    def real(self, value):
+        if value.is_complex():
+            raise TypeError(f"{checks.shown(value)} was given; wanted real numbers")
+        return value if value.is_floating_point() else value.to(self.dtype)
+
+
 def _minimum_of(m, *inputs):
     return reduce(m.minimum, inputs)
 
@@ -140,7 +277,6 @@ def _if(m, s, a, b):
     return m.where(s > 0, a, b)
 
 
-# A number by itself would be no tensor in torch: 0 is written 0 * x.
 FUNCTIONS: dict[str, Function] = {
     f.name: f
     for f in (
