@@ -6,8 +6,8 @@ A certificate cuts the domain into cells. A cell is given by corners and rays, w
 points are weighted means of the corners plus multiples >= 0 of rays. A ReLU whose input has one sign at all of these is
 linear on the cell, and so is a minimum whose sides compare one way there. If everything is linear, network and
 function agree on the cell if they agree at its corners and rays, and no error on it is larger than that at a corner.
-A cut takes a vector g = (1 - t) u + t v between two of them, 0 < t < 1. One part has g in the place of u, the other in
-the place of v. Whatever the numbers are, the two parts together are the cell. The first cells are made here, from the
+A cut takes a vector g = a u + b v between two of them, a, b > 0. One part has g in the place of u, the other in the
+place of v. Whatever the numbers are, the two parts together are the cell. The first cells are made here, from the
 domain, so nothing is left out.
 """
 
@@ -62,10 +62,11 @@ def function_values(term, cell):
     best, *others = (function_values(part, cell) for part in parts)
     if name == "+":
         return list(map(sum, zip(best, *others)))
-    if name == "if >":  # left, right, then, else: true in all of the cell, or false in all of it
+    if name == "if >":  # left, right, then, else
         excess = [p - q for p, q in zip(best, others[0])]
         firm = sign(excess) <= 0 or all(e > 0 for e, g in zip(excess, cell) if g[0] > 0)
-        demand(firm, "a condition changes in a cell")
+        agree = all(e > 0 or yes == no for e, yes, no in zip(excess, *others[1:]))  # where left and right are equal
+        demand(firm or agree, "the function jumps in a cell")
         return others[1] if sign(excess) > 0 else others[2]
     demand(name in ("min", "max"), f"{name!r:.40} is no operation")
     for other in others:
@@ -119,9 +120,9 @@ def check(certificate):
             demand(all(e <= bound * g[0] for e, g in zip(errors(cell), cell)), "the sides differ by more in a cell")
             leaves += 1
             continue
-        i, j, t, *parts = cut
-        demand(i != j and {i, j} <= set(range(len(cell))) and 0 < number(t) < 1, "there is no such cut")
-        g = [u + number(t) * (v - u) for u, v in zip(cell[i], cell[j])]
+        i, j, a, b, *parts = cut
+        demand(i != j and {i, j} <= set(range(len(cell))) and number(a) > 0 < number(b), "there is no such cut")
+        g = [number(a) * u + number(b) * v for u, v in zip(cell[i], cell[j])]
         todo += zip(([g if k == out else old for k, old in enumerate(cell)] for out in (i, j)), parts, strict=True)
     return leaves
 
