@@ -7,7 +7,7 @@ is returned is an int, a Fraction or a float of Python: numpy's integers overflo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Integral, Rational, Real
 from typing import Any
@@ -77,7 +77,7 @@ def number(
     ends = (("above", above), ("of at least", at_least), ("of at most", at_most))
     limits = " and ".join(f"{word} {end}" for word, end in ends if abs(end) < math.inf)
     wanted = f"a {'finite ' * finite}number {limits}".strip()
-    given = _plain(value)
+    given = plain(value)
     if given is None:
         raise TypeError(f"{what} {shown(value)} was given; wanted {wanted}")
     inside = at_least <= given <= at_most and (given > above or above == -math.inf)
@@ -99,7 +99,7 @@ def integer(what: str, value: object, *, at_least: int | None = None, at_most: i
     ends = (("at least", at_least), ("at most", at_most))
     limits = " and ".join(f"{word} {end}" for word, end in ends if end is not None)
     wanted = f"an integer{' of ' * bool(limits)}{limits}"
-    given = _plain(value)
+    given = plain(value)
     if not isinstance(given, int):
         raise TypeError(f"{what} {shown(value)} was given; wanted {wanted}")
     if (at_least is not None and given < at_least) or (at_most is not None and given > at_most):
@@ -108,7 +108,7 @@ def integer(what: str, value: object, *, at_least: int | None = None, at_most: i
 
 
 def listed(sentence: str, value: object) -> list:
-    """Let through what a list, tuple, range, iterator, array or tensor holds; a sentence is what the error says.
+    """Let through what a list, tuple, set, iterator, array or tensor holds; a sentence is what the error says.
 
     >>> listed("a list is wanted", np.array([1, 2])) == listed("a list is wanted", iter((1, 2)))
     True
@@ -116,7 +116,7 @@ def listed(sentence: str, value: object) -> list:
     if isinstance(value, np.ndarray) or hasattr(value, "detach"):
         fits = value.ndim > 0
     else:
-        fits = isinstance(value, Sequence | Iterator) and not isinstance(value, str | bytes)
+        fits = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
     if not fits:
         raise TypeError(sentence)
     return list(value)
@@ -131,7 +131,7 @@ def integers(what: str, value: object, *, at_least: int | None = None) -> tuple[
     sentence = f"{what} {shown(value)} were given; wanted integers" + f" of at least {at_least}" * (
         at_least is not None
     )
-    numbers = [_plain(v) for v in listed(sentence, value)]
+    numbers = [plain(v) for v in listed(sentence, value)]
     if not all(isinstance(v, int) for v in numbers):
         raise TypeError(sentence)
     if at_least is not None and not all(v >= at_least for v in numbers):
@@ -149,7 +149,7 @@ def interval(sentence: str, value: object, *, finite: bool = True, flat: bool = 
     >>> interval("an interval is wanted", np.array([0, 1]))
     (0, 1)
     """
-    ends = [_plain(end) for end in listed(f"{sentence}, of numbers", value)]
+    ends = [plain(end) for end in listed(f"{sentence}, of numbers", value)]
     if None in ends:
         raise TypeError(f"{sentence}, of numbers")
     if len(ends) != 2:
@@ -173,7 +173,7 @@ def box(value: object, arity: int, *, finite: bool = True, flat: bool = False) -
     """
     sentence = f"the box {shown(value)} was given; wanted one (low, high), or one for each of {arity} inputs"
     pairs = listed(sentence, value)
-    if not pairs or _plain(pairs[0]) is not None:
+    if not pairs or plain(pairs[0]) is not None:
         pairs = [pairs] * arity
     if len(pairs) != arity:
         raise ValueError(sentence)
@@ -192,10 +192,10 @@ def floats(what: str, value: object) -> np.ndarray:
         array = np.asarray(value)
         real = array.dtype.kind in "biuf" or array.dtype == object and all(isinstance(v, Real) for v in array.flat)
         if real and not np.ma.is_masked(value):
-            return array.astype(np.float64)
+            return array.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError):  # rows of unequal length; a number that no float comes near
         pass
-    raise TypeError(f"{what} {shown(value)} was given; wanted a number, or an array of numbers")
+    raise TypeError(f"{what} {shown(value)} was given; wanted a number that float64 can hold, or an array of them")
 
 
 def inputs(taker: str, values: Sequence, arity: int, *, exact: bool = True) -> list[Fraction] | list[np.ndarray]:
@@ -229,8 +229,14 @@ def shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         raise ValueError(f"inputs of shapes {given} were given; wanted one shape, or shapes that go together") from None
 
 
-def _plain(value: object) -> int | Fraction | float | None:
-    """Return a real number as one of Python's, or None for anything else."""
+def plain(value: object) -> int | Fraction | float | None:
+    """Return a real number as one of Python's, or None for anything else.
+
+    >>> plain(np.float32(0.5)), plain(np.int8(3)), plain(True), plain("3")
+    (0.5, 3, None, None)
+    """
+    if type(value) in (int, float, Fraction):
+        return value
     zero_dimensional = hasattr(value, "detach") and value.ndim == 0  # a tensor
     if zero_dimensional or isinstance(value, np.number) and not isinstance(value, np.timedelta64):
         value = value.item()

@@ -123,7 +123,7 @@ class Function:
         return values if isinstance(values, tuple) else (values,)
 
     def _values(self, m, inputs: Iterable, value: Callable):
-        """Return what the definition gives, each value passed through ``value``, which raises an error where it must."""
+        """Return what the definition gives, each value passed through ``value``, which lets through numbers only."""
         try:
             given = self.definition(m, *inputs)
         except Exception as error:  # whatever goes wrong in a definition, it is no definition on these inputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -11,6 +11,8 @@ from numbers import Rational, Real
 
 import numpy as np
 import torch
+
+from mathcircuits import checks
 
 Names = tuple[tuple[str, ...], ...]
 
@@ -22,19 +24,25 @@ def _entries(values, ndim: int, what: str) -> np.ndarray:
     """Return a new array (dtype object) of finite real numbers, whatever holds them."""
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu().numpy()
-    array = np.array(values, dtype=object)
+    if np.ma.is_masked(values) or isinstance(values, np.ndarray) and values.dtype.kind in "mM":
+        raise TypeError(f"{what} is {checks.shown(values)}; wanted numbers, none of them masked, and no times")
+    wanted = "rows of equal length" if ndim == 2 else "a list of numbers"
+    try:
+        array = np.array(values, dtype=object)
+    except ValueError:  # arrays of unlike shapes
+        raise ValueError(f"{what} is {checks.shown(values)}; wanted {wanted}, not empty") from None
     if array.ndim != ndim or array.size == 0:
-        wanted = "rows of equal length" if ndim == 2 else "a list of numbers"
         raise ValueError(f"{what} has shape {array.shape}; wanted {wanted}, not empty")
-    for value in array.flat:
-        if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-            raise TypeError(f"{what} holds {value!r}; wanted integers, Fractions or floats")
-        if not abs(value) < math.inf:
-            raise ValueError(f"{what} holds {value}; wanted finite numbers")
+    for where, value in np.ndenumerate(array):
+        array[where] = number = checks.plain(value)
+        if number is None:
+            raise TypeError(f"{what} holds {checks.shown(value)}; wanted integers, Fractions or floats")
+        if not abs(number) < math.inf:
+            raise ValueError(f"{what} holds {number}; wanted finite numbers")
     return array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Network:
     """A ReLU network: one matrix and one bias vector a layer, ReLU after every layer but the last.
 
@@ -55,32 +63,37 @@ class Network:
     y = h1
     """
 
-    weights: Sequence
-    biases: Sequence | None = None
-    names: Names | None = field(default=None, repr=False)
+    weights: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+    names: Names = field(repr=False)
 
-    def __post_init__(self):
-        weights = [_entries(w, 2, f"matrix {k}") for k, w in enumerate(self.weights, 1)]
-        if not weights:
+    def __init__(self, weights: Iterable, biases: Iterable | None = None, names: Iterable | None = None):
+        given = checks.listed(f"the weights {checks.shown(weights)} were given; wanted a list of matrices", weights)
+        matrices = [_entries(w, 2, f"matrix {k}") for k, w in enumerate(given, 1)]
+        if not matrices:
             raise ValueError("a network of no layers was given; wanted at least one matrix")
-        for k, (inner, outer) in enumerate(pairwise(weights), 1):
+        for k, (inner, outer) in enumerate(pairwise(matrices), 1):
             if len(inner) != outer.shape[1]:
                 raise ValueError(f"matrix {k} gives {len(inner)} values but matrix {k + 1} takes {outer.shape[1]}")
-        sizes = [len(w) for w in weights]
-        biases = [[0] * n for n in sizes] if self.biases is None else self.biases
-        biases = [_entries(b, 1, f"bias {k}") for k, b in enumerate(biases, 1)]
-        names = [[""] * n for n in sizes[:-1]] if self.names is None else self.names
-        names = tuple(tuple(layer) for layer in names)
-        for what, given, wanted in (("biases", biases, sizes), ("names", names, sizes[:-1])):
+        sizes = [len(w) for w in matrices]
+        given = [[0] * n for n in sizes] if biases is None else biases
+        given = checks.listed(f"the biases {checks.shown(given)} were given; wanted a list of vectors", given)
+        vectors = [_entries(b, 1, f"bias {k}") for k, b in enumerate(given, 1)]
+        given = [[""] * n for n in sizes[:-1]] if names is None else names
+        wanted = f"the names {checks.shown(given)} were given; wanted a list of names for each hidden layer"
+        layers = tuple(tuple(checks.listed(wanted, layer)) for layer in checks.listed(wanted, given))
+        if not all(isinstance(name, str) for layer in layers for name in layer):
+            raise TypeError(wanted)
+        for what, given, wanted in (("biases", vectors, sizes), ("names", layers, sizes[:-1])):
             if [len(layer) for layer in given] != wanted:
                 raise ValueError(f"{what} for {[len(layer) for layer in given]} units were given; wanted {wanted}")
-        exact = all(isinstance(value, Rational) for a in weights + biases for value in a.flat)
-        arrays = [to_fractions(a) if exact else a.astype(np.float64) for a in weights + biases]
+        exact = all(isinstance(value, Rational) for a in matrices + vectors for value in a.flat)
+        arrays = [to_fractions(a) if exact else a.astype(np.float64) for a in matrices + vectors]
         for array in arrays:
             array.flags.writeable = False
-        object.__setattr__(self, "weights", tuple(arrays[: len(weights)]))
-        object.__setattr__(self, "biases", tuple(arrays[len(weights) :]))
-        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "weights", tuple(arrays[: len(matrices)]))
+        object.__setattr__(self, "biases", tuple(arrays[len(matrices) :]))
+        object.__setattr__(self, "names", layers)
 
     # --- what it is -------------------------------------------------------------------------------
 
@@ -139,17 +152,15 @@ class Network:
         inputs are integers or Fractions; floats and arrays give float64.
 
         Raises:
+            TypeError: inputs that are not numbers.
             ValueError: a number of inputs that is not the arity; arrays whose shapes do not go together.
 
         >>> [layer.tolist() for layer in Network([[[1], [-1]], [[1.0, -1.0]]]).activations(-5)]
         [[-5.0], [0.0, 5.0], [-5.0]]
         """
-        if len(inputs) != self.arity:
-            raise ValueError(f"{len(inputs)} inputs were given; the network takes {self.arity}")
-        if self.exact and all(isinstance(x, Rational) for x in inputs):
-            values, zero = to_fractions(np.array(inputs, dtype=object)), Fraction(0)
-        else:
-            values, zero = np.stack(np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in inputs))), 0.0
+        inputs = checks.inputs("the network", inputs, self.arity, exact=self.exact)
+        exact = isinstance(inputs[0], Fraction)
+        values, zero = (np.array(inputs, dtype=object), Fraction(0)) if exact else (np.stack(inputs), 0.0)
         layers = [values]
         for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             values = np.tensordot(w.astype(values.dtype), values, axes=1)
@@ -264,10 +275,17 @@ class Network:
     def with_weight(self, layer: int, row: int, column: int, value) -> Network:
         """Return the same network with one weight changed (all three indices from 0).
 
+        Raises:
+            TypeError, ValueError: indices that are not those of a weight; a value that is no finite number.
+
         >>> Network([[[1]], [[1]]]).with_weight(0, 0, 0, Fraction(1, 2))(3)
         Fraction(3, 2)
         """
-        weights = [w.copy() for w in self.weights]
+        layer = checks.integer("layer", layer, at_least=0, at_most=len(self.weights) - 1)
+        rows, columns = self.weights[layer].shape
+        row = checks.integer("row", row, at_least=0, at_most=rows - 1)
+        column = checks.integer("column", column, at_least=0, at_most=columns - 1)
+        weights = [w.astype(object) for w in self.weights]
         weights[layer][row, column] = value
         return Network(weights, self.biases, self.names)
 
@@ -281,6 +299,7 @@ class Network:
         h2 = relu(-x)
         y = h1 - h2
         """
+        checks.instance("the change", change, Callable, wanted="a function of a number")
         each = np.vectorize(change, otypes=[object])
         return Network([each(w) for w in self.weights], [each(b) for b in self.biases], self.names)
 
@@ -305,6 +324,9 @@ class Network:
 
         The layers have no biases if the network is bias-free.
 
+        Raises:
+            TypeError: a dtype that holds no fractions.
+
         >>> Network([[[1], [-1]], [[1, -1]]]).to_torch()
         Sequential(
           (0): Linear(in_features=1, out_features=2, bias=False)
@@ -312,6 +334,8 @@ class Network:
           (2): Linear(in_features=2, out_features=1, bias=False)
         )
         """
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise TypeError(f"the dtype {checks.shown(dtype)} was given; wanted torch.float64 or another of floats")
         layers, bias = [], not self.bias_free
         for w, b in zip(self.weights, self.biases, strict=True):
             # skip_init: a fresh Linear would draw from torch's global random numbers.

@@ -252,7 +252,8 @@ def test_network_keeps_a_copy(make):
         (([[[1, 2], [3]]],), ValueError, r"matrix 1 has shape \(2,\); wanted rows of equal length"),
         (([[1, 2]],), ValueError, r"matrix 1 has shape \(2,\)"),
         (([[[[1]]]],), ValueError, r"matrix 1 has shape \(1, 1, 1\)"),
-        (("abc",), ValueError, r"matrix 1 has shape \(\)"),
+        (("abc",), TypeError, "the weights 'abc' were given; wanted a list of matrices"),
+        ((["abc"],), ValueError, r"matrix 1 has shape \(\)"),
         (([[[1]], [[1], [2]], [[1, 2, 3]]],), ValueError, "matrix 2 gives 2 values but matrix 3 takes 3"),
         (([[[1.0, np.nan]]],), ValueError, "matrix 1 holds nan; wanted finite numbers"),
         (([[[1]], [[-np.inf]]],), ValueError, "matrix 2 holds -inf; wanted finite numbers"),
@@ -262,7 +263,7 @@ def test_network_keeps_a_copy(make):
         (([[["1"]]],), TypeError, "matrix 1 holds '1'"),
         (([[[1j]]],), TypeError, "matrix 1 holds 1j"),
         (([[[None]]],), TypeError, "matrix 1 holds None"),
-        ((5,), TypeError, "not iterable"),
+        ((5,), TypeError, "the weights 5 were given; wanted a list of matrices"),
         (([[[1]]], [[0, 0]]), ValueError, r"biases for \[2\] units were given; wanted \[1\]"),
         (([[[1]]], []), ValueError, r"biases for \[\] units were given; wanted \[1\]"),
         (([[[1]]], [[np.nan]]), ValueError, "bias 1 holds nan"),
@@ -277,16 +278,16 @@ def test_bad_network(arguments, error, sentence):
 
 
 @pytest.mark.parametrize(
-    ("inputs", "sentence"),
+    ("inputs", "error", "sentence"),
     [
-        ((), "0 inputs were given; the network takes 2"),
-        ((1, 2, 3), "3 inputs were given; the network takes 2"),
-        (("a", 1), "could not convert string"),
-        ((np.zeros(3), np.zeros(4)), "shape mismatch"),
+        ((), ValueError, "0 inputs were given; the network takes 2"),
+        ((1, 2, 3), ValueError, "3 inputs were given; the network takes 2"),
+        (("a", 1), TypeError, "input 1 of the network, 'a' was given; wanted a number"),
+        ((np.zeros(3), np.zeros(4)), ValueError, r"inputs of shapes \(3,\), \(4,\) were given; wanted one shape"),
     ],
 )
-def test_bad_inputs(inputs, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_bad_inputs(inputs, error, sentence):
+    with pytest.raises(error, match=sentence):
         MINIMUM(*inputs)
 
 

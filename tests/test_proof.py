@@ -643,7 +643,7 @@ def test_bad_claims(left, right, options, error, sentence):
     ("points", "excluding", "sentence"),
     [
         ([(1,)], [], "1 inputs were given; minimum takes 2"),
-        ([(1, math.nan)], [], "NaN"),
+        ([(1, math.nan)], [], "a coordinate nan was given; wanted a finite number"),
         ([(1, 1)], [circuits.identity()], r"widths \(1, 2, 1\) was to be excluded; wanted \(2, 3, 1\)"),
         ([(1, 1)], [circuits.minimum_two_layers()], "wanted .2, 3, 1. and no biases"),
         ([(1, 1)], [with_bias(circuits.minimum(), 0, 0, 1)], "no biases"),
