@@ -14,8 +14,10 @@ domain, so nothing is left out.
 import json
 import sys
 from fractions import Fraction
+from functools import cache, partial
 from itertools import combinations, product
 from math import inf
+from pathlib import Path
 
 
 def demand(condition, otherwise):
@@ -37,16 +39,17 @@ def sign(values):
     return sum(signs)
 
 
-def network_values(layers, cell):
-    """The outputs at every corner and ray: W v + b, with ReLU in all layers but the last. A bias counts at corners."""
-    ones, *values = map(list, zip(*cell))
+def network_at(layers, vector):
+    """The sums of all hidden units before ReLU, and the outputs, at a corner or a ray. A bias counts at corners."""
+    one, *values = vector
+    hidden = []
     for k, (weights, biases) in enumerate(layers, 1):
         demand({len(row) for row in weights} == {len(values)} and len(weights) == len(biases), "the layers do not fit")
-        sums = ([[b * one for one in ones]] + [[c * v for v in at] for c, at in zip(row, values)]
-                for row, b in zip(weights, biases))  # fmt: skip
-        values = [list(map(sum, zip(*parts))) for parts in sums]
-        values = [v if k == len(layers) or sign(v) > 0 else [0] * len(cell) for v in values]
-    return values
+        values = [sum((c * v for c, v in zip(row, values) if c), b * one) for row, b in zip(weights, biases)]
+        if k < len(layers):
+            hidden += values
+            values = [max(v, 0) for v in values]
+    return hidden, values
 
 
 def function_values(term, cell):
@@ -64,10 +67,11 @@ def function_values(term, cell):
         return list(map(sum, zip(best, *others)))
     if name == "if >":  # left, right, then, else
         excess = [p - q for p, q in zip(best, others[0])]
-        firm = sign(excess) <= 0 or all(e > 0 for e, g in zip(excess, cell) if g[0] > 0)
-        agree = all(e > 0 or yes == no for e, yes, no in zip(excess, *others[1:]))  # where left and right are equal
-        demand(firm or agree, "the function jumps in a cell")
-        return others[1] if sign(excess) > 0 else others[2]
+        if sign(excess) <= 0:
+            return others[2]
+        corners = all(e > 0 for e, g in zip(excess, cell) if g[0] > 0)
+        demand(corners or all(e > 0 or y == n for e, y, n in zip(excess, *others[1:])), "the function jumps in a cell")
+        return others[1]
     demand(name in ("min", "max"), f"{name!r:.40} is no operation")
     for other in others:
         best = best if sign(p - q for p, q in zip(best, other)) in (0, 1 if name == "max" else -1) else other
@@ -89,18 +93,19 @@ def domain_cells(sets, most):
 
 def check(certificate):
     """The number of cells, or an error that says why the certificate does not show what it claims."""
-    rows = [
-        [list(map(number, row)) for row in [*w, b]]
-        for w, b in zip(certificate["weights"], certificate["biases"], strict=True)
-    ]
-    layers, terms, verdict = [(w, b) for *w, b in rows], certificate["function"], certificate["verdict"]
+    matrices = [[list(map(number, row)) for row in w] for w in certificate["weights"]]
+    layers = list(zip(matrices, [list(map(number, b)) for b in certificate["biases"]], strict=True))
+    terms, verdict = certificate["function"], certificate["verdict"]
     ends = {"inf": inf, "-inf": -inf}
     sets = [[tuple(ends[e] if e in ends else number(e) for e in pair) for pair in s] for s in certificate["domain"]]
     most, bound, leaves = certificate.get("nonzero", len(sets)), 0, 0
+    network = cache(partial(network_at, layers))
 
     def errors(cell):
-        pairs = zip(network_values(layers, cell), [function_values(term, cell) for term in terms], strict=True)
-        return [max(map(abs, at)) for at in zip(*([p - q for p, q in zip(*pair)] for pair in pairs))]
+        hidden, ours = zip(*(network(tuple(g)) for g in cell))
+        list(map(sign, zip(*hidden)))  # layer after layer, every unit is linear on the cell
+        theirs = zip(*(function_values(term, cell) for term in terms))
+        return [max(abs(p - q) for p, q in zip(*pair, strict=True)) for pair in zip(ours, theirs, strict=True)]
 
     if verdict != "equal":
         bound, point = number(certificate["bound"]), list(map(number, certificate["point"]))
@@ -114,8 +119,7 @@ def check(certificate):
 
         cells = ordered_cells(sets, certificate["symmetries"], layers, terms)
     todo = list(zip(cells, certificate["cuts"], strict=True)) if verdict != "refuted" else []
-    while todo:
-        cell, cut = todo.pop()
+    for cell, cut in todo:
         if cut is None:
             demand(all(e <= bound * g[0] for e, g in zip(errors(cell), cell)), "the sides differ by more in a cell")
             leaves += 1
@@ -131,14 +135,12 @@ def main(paths):
     accepted = 0
     for path in paths:
         try:
-            with open(path, encoding="utf-8") as file:
-                certificate = json.load(file)
+            certificate = json.loads(Path(path).read_text(encoding="utf-8"))
             leaves = check(certificate)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-            print(f"REJECTED {path}: {error}")
-        else:
             accepted += 1
             print(f"accepted {path}: {certificate['verdict']}, {leaves} cells, {certificate['function']}")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            print(f"REJECTED {path}: {error}")
     print(f"{accepted} of {len(paths)} certificates accepted")
     return accepted < len(paths)
 

@@ -28,16 +28,23 @@ def ordered_cells(sets, symmetries, layers, terms):
 
 
 def normal(layers, order):
-    """The network as a sum of ReLUs, its inputs in another order; relu(cz) = c relu(z) and relu(-z) = relu(z) - z."""
-    values = [{("x", j): 1} for j in order]
+    """The network as a sum of maxima, with its inputs in another order.
+
+    With P and N what is added and what is subtracted in z, relu(z) = max(P, N) - N, and max(c P, c N) = c max(P, N). A
+    maximum of which one side is nothing but a maximum is a maximum of more.
+    """
+    values = [{j: 1} for j in order]
     for k, (weights, biases) in enumerate(layers, 1):
-        below, values = [{("1",): 1}, *values], []
+        below, values = [{"one": 1}, *values], []
         for row in ([b, *row] for row, b in zip(weights, biases)):
-            total = {key: sum(c * form.get(key, 0) for c, form in zip(row, below)) for form in below for key in form}
-            total = {key: total[key] for key in sorted(total, key=repr) if total[key]}
+            keys = {key for c, form in zip(row, below) for key in form}
+            total = {key: sum(c * form.get(key, 0) for c, form in zip(row, below)) for key in keys}
+            total = {key: c for key, c in total.items() if c}
             if k < len(layers) and total:
-                lead = next(iter(total.values()))
-                unit = {("relu", *((key, c / lead) for key, c in total.items())): abs(lead)}
-                total = unit if lead > 0 else {**total, **unit}
+                size = max(map(abs, total.values()))
+                sides = [[(key, abs(c) / size) for key, c in total.items() if c * s > 0] for s in (1, -1)]
+                inside = [side[0][0] if len(side) == 1 and side[0][1] == 1 else None for side in sides]
+                flat = [key if isinstance(key, frozenset) else {frozenset(side)} for key, side in zip(inside, sides)]
+                total = {frozenset().union(*flat): size, **{key: c for key, c in total.items() if c < 0}}
             values.append(total)
     return values

@@ -1,9 +1,10 @@
 """Proofs as data: the domain cut into cells on which everything is linear, for anybody to check without this package.
 
 A cell is given by corners and rays, as vectors (1, x) and (0, x): its points are weighted means of the corners plus
-multiples >= 0 of the rays. If a unit's sum has both signs on a cell, the edge from a vector where it is positive to one
-where it is negative is cut where it is zero, and the cell falls into two. In the end every ReLU and every comparison has
-one sign, so network and function are linear on each cell, and compared at its corners and rays. All in whole numbers.
+multiples >= 0 of the rays. If the sum of a unit has both signs on a cell, the edge from a vector where it is positive
+to one where it is negative is cut where it is zero, and the cell falls into two. In the end every ReLU and every
+comparison has one sign. Then network and function are linear on the cell, and its corners and rays decide. All of it is
+in whole numbers.
 
 ``certificates/check.py`` reads what is written here. It shares no code with this module, on purpose.
 """
@@ -26,6 +27,7 @@ from mathcircuits.functions import Function
 from mathcircuits.network import Network
 from mathcircuits.terms import evaluate
 
+SYMMETRIC = 5  # inputs from which on it pays to look for symmetries
 Vector = tuple[int, ...]  # (1, x) or (0, x), times a positive number that makes it whole and as small as can be
 
 
@@ -106,13 +108,14 @@ def certify(network: Network, function: Function, *, box=None, cells: int = 100_
     if box is not None:
         sets = [[pair] for pair in checks.box(box, function.arity, finite=False, flat=True)]
     search = _Search(network, function, sets, checks.integer("cells", cells, at_least=1))
+    symmetries = search.symmetries()
     try:
-        cuts = search.cuts(search.beginnings(), close=False)
+        cuts = search.cuts(_orders(function.arity, symmetries) if symmetries else search.beginnings(), close=False)
     except _Different as found:
         return search.certificate("refuted", found.point, [])
     if cuts is None:
         raise TimeoutError(f"{cells:,} cells were allowed; more are needed")
-    return search.certificate("equal", None, cuts)
+    return search.certificate("equal", None, cuts, symmetries)
 
 
 def prove_close(network: Network, function: Function, box=None, *, cells: int = 20_000) -> Certificate:
@@ -125,8 +128,8 @@ def prove_close(network: Network, function: Function, box=None, *, cells: int = 
         box: bounded; left out, the range on which the function is trained: from ``low`` to ``high``, in its domain.
 
     Returns:
-        A Certificate: "close", with a ``bound`` that is attained at ``point``; "equal" if the bound is 0; "undecided" if
-        more cells are needed, with the largest difference found until then.
+        A Certificate: "close", with a ``bound`` that is attained at ``point``; "equal" if the bound is 0; "undecided"
+        if more cells are needed, with the largest difference found until then.
 
     Raises:
         TypeError, ValueError: as ``certify`` does; a box that is not bounded.
@@ -167,7 +170,7 @@ def _chosen(a, b, then, other):
     if b == "0" and then == ["*", "-1", a] and other == a:
         return _flat("max", a, then)
     if (then, other) in ((a, b), (b, a)):
-        return _flat("min" if then == a else "max", *((a, b) if then == a else (other, then)))
+        return _flat("min" if then == a else "max", then, other)
     return ["if >", b, a, then, other]
 
 
@@ -271,7 +274,7 @@ class _Search:
                 self.worst = max(self.worst, (different / cell[k][0], _point(cell[k])), key=lambda pair: pair[0])
 
     def _network_at(self, g: Vector) -> tuple[np.ndarray, list[int]]:
-        """The sums of all hidden units, layer after layer, and the outputs: whole multiples, the latter by ``scale``."""
+        """The sums of all hidden units, and the outputs; all times whole numbers, and the outputs times ``scale``."""
         if g not in self.values:
             one, values, hidden = g[0], np.array(g[1:], dtype=object), []
             for k, (weights, biases) in enumerate(self.layers):
@@ -282,7 +285,28 @@ class _Search:
             self.values[g] = (np.concatenate(hidden) if hidden else np.array([])), values.tolist()
         return self.values[g]
 
-    def certificate(self, verdict: str, point, cuts) -> Certificate:
+    def symmetries(self) -> list[list[int]]:
+        """Exchanges of inputs, one or two at a time, that change neither side; none below ``SYMMETRIC`` inputs.
+
+        There the network stays the same as a sum of inputs and maxima, and the function is a sum, minimum or maximum of
+        all its inputs.
+        """
+        n = self.function.arity
+        everywhere = all(list(s) == [(-math.inf, math.inf)] for s in self.sets)
+        inputs = [["x", i + 1] for i in range(n)]
+        if n < SYMMETRIC or not everywhere or self.terms not in ([[name, *inputs]] for name in ("+", "min", "max")):
+            return []
+        found, usual = [], _sums_of_maxima(self.layers, range(n))
+        pairs = list(itertools.combinations(range(n), 2))
+        for exchanged in [*itertools.combinations(pairs, 1), *itertools.combinations(pairs, 2)]:
+            order = list(range(n))
+            for i, j in exchanged:
+                order[i], order[j] = order[j], order[i]
+            if all(order[order[i]] == i for i in order) and _sums_of_maxima(self.layers, order) == usual:
+                found.append(order)
+        return found
+
+    def certificate(self, verdict: str, point, cuts, symmetries=()) -> Certificate:
         f, network = self.function, self.network
         bound = self.worst[0]
         if verdict == "refuted":
@@ -302,9 +326,51 @@ class _Search:
         }
         if point is not None:
             data |= {"bound": str(bound), "point": list(map(str, point))}
+        if symmetries:
+            data["symmetries"] = symmetries
         if verdict in ("equal", "close"):
             data["cuts"] = cuts
         return Certificate(verdict, f.name, bound, point, self.n_cells if cuts else 0, data)
+
+
+def _orders(n: int, symmetries: list[list[int]]) -> Iterator[list[Vector]]:
+    """The cells x_i >= x_j >= ... of all inputs, and of those that symmetries take to each other the first."""
+    reached: set[tuple[int, ...]] = set()
+    for order in itertools.permutations(range(n)):
+        if order in reached:
+            continue
+        rays = [tuple(int(order.index(j) < k) for j in range(n)) for k in range(1, n + 1)]
+        yield [(1, *[0] * n), *((0, *ray) for ray in rays), (0, *[-1] * n)]
+        waiting = [order]
+        while waiting:
+            reached.add(at := waiting.pop())
+            waiting += {tuple(s[j] for j in at) for s in symmetries} - reached
+
+
+def _sums_of_maxima(layers: list, order: Iterable[int]) -> list[dict]:
+    """Each output as a sum of inputs and maxima, {what: factor}, with input order[i] in the place of input i.
+
+    With P and N what is added and what is subtracted in z, relu(z) = max(P, N) - N. A maximum of maxima is one, and a
+    positive factor moves out of it. Equal sums are equal functions.
+    """
+    values: list[dict] = [{i: Fraction(1)} for i in order]
+    for k, (weights, biases) in enumerate(layers):
+        below, values = values, []
+        for row, bias in zip(weights, biases, strict=True):
+            total: dict = {"one": Fraction(int(bias))}
+            for factor, part in zip(row, below, strict=True):
+                for what, c in part.items() if factor else ():
+                    total[what] = total.get(what, 0) + int(factor) * c
+            total = {what: c for what, c in total.items() if c}
+            if k < len(layers) - 1 and total:
+                size, parts = max(map(abs, total.values())), set()
+                for sign in (1, -1):
+                    side = frozenset((what, abs(c) / size) for what, c in total.items() if c * sign > 0)
+                    (what, c), *more = side or {("none", 0)}
+                    parts |= what if isinstance(what, frozenset) and c == 1 and not more else {side}
+                total = {frozenset(parts): size, **{what: c for what, c in total.items() if c < 0}}
+            values.append(total)
+    return values
 
 
 def _function_values(term, cell: list[Vector]) -> list:
