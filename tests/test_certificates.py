@@ -161,17 +161,15 @@ def places(trees):
             todo += [(holder[k], 4), (holder[k], 5)]
 
 
+DAMAGED = (
+    *("minimum", "absolute_maximum", "minimum_of_three", "median_of_three"),
+    *("clip", "multiplexer", "distance", "full_adder", "sort_three"),
+)
+
+
 def test_what_is_damaged_is_rejected():
     rng, counts = np.random.default_rng(5), {}
-    for name in (
-        "minimum",
-        "absolute_maximum",
-        "minimum_of_three",
-        "median_of_three",
-        "clip",
-        "full_adder",
-        "sort_three",
-    ):
+    for name in DAMAGED:
         network, function = getattr(circuits, name)(), FUNCTIONS[name]
         for kind, damaged in damages(written(network, function), rng):
             if kind in ("weight", "bias"):  # a few weights are idle: what they are makes no difference
