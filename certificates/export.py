@@ -10,27 +10,34 @@ after another, in the order of the layers, drops what contradicts itself, and cl
 import json
 import sys
 from fractions import Fraction
+from itertools import combinations
 from pathlib import Path
 
-COQ_HEAD = """Require Import Reals Lra. Open Scope R_scope.
+COQ_HEAD = r"""Require Import Reals Lra.
+Open Scope R_scope.
 
-Definition is_max (m a b : R) := (a <= b /\\ m = b) \\/ (b <= a /\\ m = a).
+Definition is_max (m a b : R) := (a <= b /\ m = b) \/ (b <= a /\ m = a).
+Definition is_min (m a b : R) := (a <= b /\ m = a) \/ (b <= a /\ m = b).
+Definition is_if (m a b t e : R) := (b < a /\ m = t) \/ (a <= b /\ m = e).
 Lemma max_is : forall a b, is_max (Rmax a b) a b.
 Proof. intros; unfold is_max, Rmax; destruct (Rle_dec a b); lra. Qed.
-Lemma min_is : forall a b, is_max (- Rmin a b) (- a) (- b).
-Proof. intros; unfold is_max, Rmin; destruct (Rle_dec a b); lra. Qed.
-Ltac split_on H := destruct H as [[? ?] | [? ?]]; try (exfalso; lra).
+Lemma min_is : forall a b, is_min (Rmin a b) a b.
+Proof. intros; unfold is_min, Rmin; destruct (Rle_dec a b); lra. Qed.
+Lemma if_is : forall a b t e, is_if (if Rlt_dec b a then t else e) a b t e.
+Proof. intros; unfold is_if; destruct (Rlt_dec b a); lra. Qed.
+Ltac one_by_one H := destruct H as [[? ?] | [? ?]]; try (exfalso; lra).
+Ltac cases := repeat match goal with D : _ \/ _ |- _ => destruct D | D : _ /\ _ |- _ => destruct D end.
 """
 
 
 def rational(value, language):
     value = Fraction(value)
-    text = (
-        f"(/ {abs(value.numerator)}.0 {value.denominator}.0)"
-        if language == "smt2"
-        else f"({abs(value.numerator)} / {value.denominator})"
-    )
-    return (f"(- {text})") if value < 0 else text
+    top, bottom = abs(value.numerator), value.denominator
+    if language == "smt2":
+        text = f"(/ {top}.0 {bottom}.0)" if bottom > 1 else f"{top}.0"
+        return f"(- {text})" if value < 0 else text
+    text = f"{top} / {bottom}" if bottom > 1 else str(top)
+    return f"(- ({text}))" if value < 0 else f"({text})" if bottom > 1 else text
 
 
 def linear(row, names, bias, language):
@@ -113,3 +120,54 @@ def bounds(name, low, high, at_least, at_most, language):
         yield at_least.format(name, rational(low, language))
     if high != "inf":
         yield at_most.format(name, rational(high, language))
+
+
+def coq(certificate):
+    """A file that proves: on the whole domain the network, written out with Rmax, is the function."""
+    inputs, names = [f"x{i + 1}" for i in range(len(certificate["domain"]))], Names("f")
+    hidden, outputs = network_lines(certificate, "coq")
+    terms = [function_term(term, names, "coq") for term in certificate["function"]]
+    lines = [*hidden, *names.lines]
+    domain = []
+    for x, intervals in zip(inputs, certificate["domain"], strict=True):
+        ends = [" /\\ ".join(bounds(x, *pair, "{1} <= {0}", "{0} <= {1}", "coq")) for pair in intervals]
+        domain += ["(" + ") \\/ (".join(ends) + ")"] if all(ends) else []
+    if "nonzero" in certificate:
+        zeros = combinations(inputs, len(inputs) - certificate["nonzero"])
+        domain.append(" \\/ ".join("(" + " /\\ ".join(f"{x} = 0" for x in some) + ")" for some in zeros))
+    says = {
+        "max": "is_max {n} ({0}) ({1})",
+        "min": "is_min {n} ({0}) ({1})",
+        "if >": "is_if {n} ({0}) ({1}) ({2}) ({3})",
+    }
+    means = {"max": "Rmax ({0}) ({1})", "min": "Rmin ({0}) ({1})", "if >": "if Rlt_dec ({1}) ({0}) then {2} else {3}"}
+    facts = [says[kind].format(*parts, n=name) for name, kind, *parts in lines]
+    claim = " /\\ ".join(f"{ours} = {theirs}" for ours, theirs in zip(outputs, terms, strict=True))
+    variables, all_names = " ".join(inputs), " ".join([*inputs, *(name for name, *_ in lines)])
+    premises = "".join(f"  ({text}) ->\n" for text in domain)
+    relations = "".join(f"  {fact} ->\n" for fact in facts)
+    definitions = "".join(f"  let {name} := {means[kind].format(*parts)} in\n" for name, kind, *parts in lines)
+    hypotheses = " ".join(f"H{i}" for i in range(len(facts)))
+    splits = "".join(f" one_by_one H{i};" for i in range(len(facts)))
+    return f"""{COQ_HEAD}
+Lemma step_by_step : forall {all_names} : R,
+{premises}{relations}  {claim}.
+Proof. intros {all_names}{" ?" * len(domain)} {hypotheses}; cases;{splits} repeat split; lra. Qed.
+
+Theorem network_is_function : forall {variables} : R,
+{premises}{definitions}  {claim}.
+Proof. intros; apply (step_by_step {all_names}); solve [assumption | apply max_is | apply min_is | apply if_is]. Qed.
+"""
+
+
+def main(arguments):
+    if len(arguments) != 2 or arguments[0] not in ("smt2", "v"):
+        print("wanted: smt2 or v, and the path of a certificate", file=sys.stderr)
+        return 2
+    certificate = json.loads(Path(arguments[1]).read_text(encoding="utf-8"))
+    print(smtlib(certificate) if arguments[0] == "smt2" else coq(certificate), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
