@@ -78,7 +78,7 @@ def function_values(term, cell):
 
 
 def domain_cells(sets, most):
-    """Each input in an interval of its set, at most so many of them not zero: the corners and rays of every such box."""
+    """Each input in an interval of its set, at most so many not zero: the corners and rays of every such box."""
     demand(0 < most <= len(sets), "the number of inputs that are not zero is out of range")
     halved = [[half for a, b in s for half in ([(a, 0), (0, b)] if (a, b) == (-inf, inf) else [(a, b)])] for s in sets]
     for free in combinations(range(len(sets)), most):
