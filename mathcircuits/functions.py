@@ -151,6 +151,8 @@ class Function:
         >>> sorted(set(FUNCTIONS["logical_and"].sample(np.random.default_rng(0), 99).ravel().tolist()))
         [0.0, 1.0]
         """
+        checks.instance("the generator", generator, np.random.Generator, wanted="a numpy Generator, as of default_rng")
+        n = checks.integer("n", n, at_least=0)
         if self.domain is None:
             return generator.uniform(self.low, self.high, size=(n, self.arity))
         drawn = (np.array(intervals)[generator.integers(len(intervals), size=n)] for intervals in self._intervals())
@@ -167,6 +169,7 @@ class Function:
         >>> FUNCTIONS["logical_and"].grid(1000).tolist()
         [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
         """
+        n = checks.integer("n", n, at_least=1)
         side = 2 * max(1, round(n ** (1 / self.arity) / 2))
         fill = (np.arange(side) + 0.5) / side
         points = [

@@ -329,10 +329,10 @@ def _ratios(side: Network | Function, points: np.ndarray, denominator: int) -> l
     for k, (w, b) in enumerate(zip(exact.weights, exact.biases, strict=True)):
         common = math.lcm(*(v.denominator for v in (*w.flat, *b)))
         rows = [[int(v * common) for v in row] for row in np.column_stack([w, b])]
-        largest = max(sum(map(abs, row)) for row in rows) * max(denominator, int(values.max()), -int(values.min()))
-        dtype = np.int64 if largest < WHOLE else object
-        # The bias is the weight of an input that is always 1.
-        values = np.array(rows, dtype=dtype) @ np.vstack([values, np.full((1, POINTS), denominator)]).astype(dtype)
+        largest = max(denominator, int(values.max()), -int(values.min()))
+        dtype = np.int64 if largest * max(1, *(sum(map(abs, row)) for row in rows)) < WHOLE else object
+        ones = np.full((1, POINTS), denominator, dtype=dtype)  # the bias is the weight of an input that is always 1
+        values = np.array(rows, dtype=dtype) @ np.vstack([values.astype(dtype), ones])
         denominator *= common
         if k < len(exact.weights) - 1:
             values = np.maximum(values, 0)

@@ -19,9 +19,10 @@ from plain import PLAIN
 from scipy.optimize import linprog
 
 from mathcircuits import FUNCTIONS, Function, Network, canonical, circuits, find_network, prove_equal, snap
+from mathcircuits import proof as proof_module
 from mathcircuits.functions import BITS
 
-HALF = Fraction(1, 2)
+HALF, MINIMUM = Fraction(1, 2), FUNCTIONS["minimum"]
 
 
 def gates(m, carry, *bits):
@@ -503,6 +504,55 @@ def test_no_time_is_undecided():
     assert prove_equal(left, right)
 
 
+@pytest.mark.parametrize("timeout", [math.inf, 2**32 / 1000, 1e300, Fraction(60), np.float32(60)])
+def test_any_time_above_zero(timeout):
+    """2^32 milliseconds are none for z3, which counts in 32 bits."""
+    assert prove_equal(circuits.minimum_of(8), circuits.minimum_of(8), timeout=timeout)
+
+
+def test_a_box_of_numpy_or_torch():
+    for box in (np.array([0, 2]), torch.tensor([0, 2]), (np.int64(0), np.float32(2)), [(np.int8(0), 2)]):
+        assert prove_equal(circuits.positiveness_detector(), FUNCTIONS["identity"], box=box)
+    domain = [[(np.int64(k), np.int64(k)) for k in (0, 1)]] * 2
+    bits = Function("bits", np.int64(2), "", lambda m, a, b: m.minimum(a, b), np.array([2, 1, 1]), domain=domain)
+    assert str(prove_equal(circuits.logical_and(), bits)) == "proved: the network equals bits on {0, 1} × {0, 1}"
+
+
+def test_weights_of_5000_digits():
+    big = 10**5000
+    function = Function("f", 1, "", lambda m, x: big * x, (1, 1))
+    assert prove_equal(Network([[[big]]]), function)
+    proof = prove_equal(Network([[[big + 1]]]), function)
+    assert not proof and proof.left - proof.right == proof.counterexample[0] != 0
+    assert re.search(r" the left side is about -?\d\.\d{3}e\+\d{4}, the right side about ", str(proof))
+    proof = prove_equal(
+        Network([[[1]], [[1]]], [[Fraction(-1, big)], [0]]), circuits.positiveness_detector(), box=(0, big)
+    )
+    assert 0 < proof.counterexample[0] and proof.claim.endswith("on [0, about 1.000e+5000]")
+
+
+GAPS = ((-math.inf, -1), (0, 0), (Fraction(1, 3), 2.5), (4, math.inf))
+
+
+def test_points_at_which_proofs_are_checked():
+    sets = (GAPS, BITS, ((-math.inf, math.inf),), ((-1, 1),), ((0.1, 0.1),))
+    points, denominator = proof_module._points(sets, len(sets))
+    values = [[Fraction(int(x), denominator) for x in row] for row in points]
+    for row, intervals in zip(values, sets, strict=True):
+        assert all(any(low <= x <= high for low, high in intervals) for x in row)
+        assert all(any(low <= x <= high for x in row) for low, high in intervals)
+        assert {end for pair in intervals for end in pair if abs(end) < math.inf} <= {*row}
+    gaps, bits, real, unit, _ = values
+    assert min(real) <= -8000 and max(real) >= 8000 and min(gaps) < -8000 and max(gaps) > 8000
+    assert len({*gaps}) > 900 and len({*real}) > 900 and len({*unit}) > 500
+    assert {Fraction(k, 2) for k in range(-6, 7)} <= {*real} and {-HALF, 0, HALF} <= {*unit}
+    for a, b in itertools.combinations((gaps, real, unit), 2):
+        assert sum(x == y != 0 for x, y in zip(a, b, strict=True)) > 20
+        assert sum(x == -y != 0 for x, y in zip(a, b, strict=True)) > 20
+    everywhere, _ = proof_module._points(None, 2)
+    assert everywhere.dtype == np.int64 and everywhere.shape == (2, 2000) and points.dtype == object
+
+
 def test_refutation_in_words():
     wrong = Network([[[1]], [[2]]])
     assert str(prove_equal(wrong, FUNCTIONS["identity"], box=(3, 3))) == (
@@ -652,6 +702,33 @@ def test_bad_claims(left, right, options, error, sentence):
 def test_bad_searches(points, excluding, sentence):
     with pytest.raises(ValueError, match=sentence):
         find_network(FUNCTIONS["minimum"], 3, points, excluding=excluding)
+
+
+def test_search_with_no_units():
+    """Only a constant is left, and that is 0 without biases."""
+    one = Function("one", 2, "1", lambda m, x1, x2: 1, (2, 1))
+    assert (
+        find_network(one, 0, [(0, 0), (1, 2)]) is None and find_network(MINIMUM, 0, [(0, 0), (1, 2)], bias=True) is None
+    )
+    assert find_network(one, 0, [(0, 0), (1, 2)], bias=True) == Network([[[0, 0]]], [[1]])
+    assert find_network(MINIMUM, 0, [(0, 0), (0, 2)]) == Network([[[0, 0]]])
+
+
+def test_search_at_points_of_any_kind():
+    for points in (
+        np.array([[1], [-1]]),
+        torch.tensor([[1.0], [-1.0]]),
+        [[np.int8(1)], (np.float32(-1),)],
+        {(1,), (-1,)},
+    ):
+        found = find_network(FUNCTIONS["absolute_value"], 2, points)
+        assert canonical(found) == circuits.absolute_value()
+
+
+def test_search_outside_the_domain():
+    """A network need not be right there, so None would prove nothing."""
+    with pytest.raises(ValueError, match=r"the point -1/2 was given; wanted points of the domain .* of step"):
+        find_network(FUNCTIONS["step"], 2, [(-1,), (-HALF,), (0,)], bias=True)
 
 
 def test_search_for_several_values():
