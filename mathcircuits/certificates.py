@@ -15,6 +15,7 @@ import itertools
 import json
 import math
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -80,21 +81,23 @@ class Certificate:
         return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def certify(network: Network, function: Function, *, box=None, cells: int = 100_000) -> Certificate:
+def certify(
+    network: Network, function: Function, *, box=None, cells: int = 100_000, seconds: float = math.inf
+) -> Certificate:
     """Decide whether a network equals a function on its whole domain, and write down why.
 
     Args:
         network: of any depth; floats count as the rational numbers they stand for.
         function: of the same arity and number of outputs. Where it has a domain, the claim is on that.
         box: the claim is on ``low <= x_i <= high`` instead, as in ``prove_equal``; bounds may be infinite.
-        cells: at most so many.
+        cells, seconds: at most so many, and about so long.
 
     Returns:
         A Certificate, "equal" or "refuted".
 
     Raises:
         TypeError, ValueError: sides that are no network and function, or do not fit each other; a function that jumps
-            inside its domain. TimeoutError: more cells are needed.
+            inside its domain. TimeoutError: more cells, or more time, are needed.
 
     >>> from mathcircuits import FUNCTIONS, circuits
     >>> certify(circuits.minimum(), FUNCTIONS["minimum"]).cells
@@ -107,14 +110,15 @@ def certify(network: Network, function: Function, *, box=None, cells: int = 100_
     sets = function.domain or [[(-math.inf, math.inf)]] * function.arity
     if box is not None:
         sets = [[pair] for pair in checks.box(box, function.arity, finite=False, flat=True)]
-    search = _Search(network, function, sets, checks.integer("cells", cells, at_least=1))
+    limits = checks.integer("cells", cells, at_least=1), checks.number("seconds", seconds, above=0, finite=False)
+    search = _Search(network, function, sets, *limits)
     symmetries = search.symmetries()
     try:
         cuts = search.cuts(_orders(function.arity, symmetries) if symmetries else search.beginnings(), close=False)
     except _Different as found:
         return search.certificate("refuted", found.point, [])
     if cuts is None:
-        raise TimeoutError(f"{cells:,} cells were allowed; more are needed")
+        raise TimeoutError(f"{cells:,} cells and {seconds} s were allowed; more are needed")
     return search.certificate("equal", None, cuts, symmetries)
 
 
@@ -205,7 +209,10 @@ class _Different(Exception):
 class _Search:
     """The cells of one network and one function, and the largest difference met so far."""
 
-    def __init__(self, network: Network, function: Function, sets: Sequence, most_cells: int):
+    def __init__(
+        self, network: Network, function: Function, sets: Sequence, most_cells: int, seconds: float = math.inf
+    ):
+        self.end = time.monotonic() + seconds
         self.network, self.function, self.sets, self.most_cells = network.to_exact(), function, sets, most_cells
         inputs = [["x", i + 1] for i in range(function.arity)]
         self.terms = evaluate(function.terms(), inputs, _AS_DATA)
@@ -252,7 +259,7 @@ class _Search:
                 todo += [([*cell[:out], g, *cell[out + 1 :]], parent[place], 4 + n) for n, out in enumerate((i, j))]
             else:
                 self.n_cells += 1
-            if self.n_cells + len(todo) > self.most_cells:
+            if self.n_cells + len(todo) > self.most_cells or time.monotonic() > self.end:
                 return None
         return trees
 

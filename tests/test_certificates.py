@@ -1,7 +1,6 @@
 """Certificates: the checker accepts what is so, and nothing else; what it says is held against brute force."""
 
 import copy
-import importlib.util
 import itertools
 import json
 import subprocess
@@ -9,6 +8,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import check
 import numpy as np
 import pytest
 
@@ -18,16 +18,6 @@ from mathcircuits.certificates import certify, prove_close
 ROOT = Path(__file__).resolve().parent.parent
 CHECKER = ROOT / "certificates" / "check.py"
 LARGE = ("maximum_of_five", "maximum_of_six")
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-check = load(CHECKER)
 
 
 def accepted(certificate):
@@ -214,7 +204,7 @@ def test_errors_of_learned_networks_are_exact(name, steps):
 
 def test_what_takes_too_many_cells_is_said():
     network = random_network(np.random.default_rng(0), 2, 2)
-    with pytest.raises(TimeoutError, match="1 cells were allowed"):
+    with pytest.raises(TimeoutError, match="1 cells and inf s were allowed"):
         certify(circuits.minimum_of_four(), FUNCTIONS["minimum_of_four"], cells=1)
     assert prove_close(network, as_function(circuits.minimum()), (-1, 1), cells=1).verdict == "undecided"
 
@@ -242,3 +232,22 @@ def test_boxes(box):
     certificate = certify(circuits.minimum(), FUNCTIONS["minimum"], box=box)
     assert certificate.verdict == "equal" and accepted(certificate.data)
     assert certify(circuits.maximum(), FUNCTIONS["minimum"], box=box).verdict == "refuted"
+
+
+def test_the_maximum_of_six_is_decided_by_cells():
+    six, function = circuits.maximum_of_six(), FUNCTIONS["maximum_of_six"]
+    proof = prove_equal(six, function, timeout=60)
+    assert proof and proof.by == "cells" and prove_equal(circuits.minimum(), FUNCTIONS["minimum"]).by == "z3"
+    wrong = prove_equal(six.with_weight(2, 0, 5, six.weights[2][0, 5] + Fraction(1, 2**40)), function)
+    assert wrong.status == "refuted" and wrong.left != wrong.right and wrong.right == max(wrong.counterexample)
+    assert prove_equal(six, function, timeout=1e-3).status == "undecided"
+
+
+def test_the_checker_wants_symmetries_that_are_some():
+    five = written(circuits.maximum_of_five(), FUNCTIONS["maximum_of_five"])
+    assert len(five["symmetries"]) == 3 and accepted(five)
+    assert not accepted({**five, "symmetries": five["symmetries"] + [[1, 2, 3, 4, 0]]})
+    assert not accepted({**five, "symmetries": five["symmetries"][:1]})  # other cells are needed
+    shifted = copy.deepcopy(five)
+    shifted["weights"][0][0][0] = "2"
+    assert not accepted(shifted)
