@@ -24,10 +24,12 @@ import numpy as np
 import z3
 
 from mathcircuits import checks
+from mathcircuits.certificates import certify
 from mathcircuits.functions import Function, Set
 from mathcircuits.network import Network
 from mathcircuits.terms import RATIOS, WHOLE, Ratios, alike, evaluate
 
+LARGE = 50  # hidden units; z3 takes long over networks of more
 POINTS, PARTS = 2000, 2520  # at which a proof is checked, and what an interval is divided into to draw them
 NO_LIMIT = 2**32 - 1  # of time, in z3's milliseconds
 
@@ -41,6 +43,7 @@ class Proof:
         claim: the claim, in words.
         counterexample: if refuted, rational inputs at which the two sides differ, else None.
         left, right: if refuted, the values of the two sides there, by exact evaluation (not by z3).
+        by: what decided it, "z3" or "cells" (see ``certify``).
     """
 
     status: str
@@ -48,6 +51,7 @@ class Proof:
     counterexample: tuple[Fraction, ...] | None = None
     left: Fraction | tuple[Fraction, ...] | None = None
     right: Fraction | tuple[Fraction, ...] | None = None
+    by: str = "z3"
 
     def __bool__(self) -> bool:
         return self.status == "proved"
@@ -72,7 +76,8 @@ def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: 
 
     Returns:
         A Proof: "proved" after z3 found no input at which they differ, and exact arithmetic none among 2,000;
-        "refuted" with an input at which exact evaluation gives two values; or "undecided".
+        "refuted" with an input at which exact evaluation gives two values; or "undecided". A network of more than 50
+        hidden units is compared with a function cell by cell, by ``certify``, and ``by`` says so.
 
     Raises:
         TypeError, ValueError: sides that are not networks or functions, or do not fit each other; a definition that
@@ -97,25 +102,42 @@ def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: 
     domain = right.domain if isinstance(right, Function) else None
     if box is not None:
         domain = tuple((pair,) for pair in checks.box(box, left.arity, finite=False, flat=True))
-    solver, inputs = _solver(timeout), [z3.Real(f"x{i + 1}") for i in range(left.arity)]
     name = "the other network" if isinstance(right, Network) else right.name
     claim = f"the network equals {name} " + ("for all real inputs" if domain is None else f"on {_domain_text(domain)}")
+    by = "cells" if isinstance(right, Function) and sum(left.widths[1:-1]) > LARGE else "z3"
+    status, point = _ask_cells(left, right, box, timeout) if by == "cells" else _ask_z3(left, right, domain, timeout)
+    if status == "undecided":
+        return Proof(status, claim, by=by)
+    if status == "proved":
+        point = _difference(left, right, domain)
+        if point is not None:
+            raise RuntimeError(f"{by} proved that {claim}, but exact evaluation gives two values at {_text(point)}")
+        return Proof(status, claim, by=by)
+    here, there = (side.to_exact()(*point) if isinstance(side, Network) else side(*point) for side in (left, right))
+    if here == there:
+        raise RuntimeError(f"{by} refuted that {claim} at {_text(point)}, but exact evaluation gives one value there")
+    return Proof(status, claim, point, here, there, by)
+
+
+def _ask_z3(left, right, domain, timeout: float) -> tuple[str, tuple[Fraction, ...] | None]:
+    """The verdict, and if refuted a point at which the sides differ."""
+    solver, inputs = _solver(timeout), [z3.Real(f"x{i + 1}") for i in range(left.arity)]
     if domain is not None:
         solver.add([_within(x, intervals) for x, intervals in zip(inputs, domain, strict=True)])
     solver.add(z3.Or([a != b for a, b in zip(_encode(left, inputs), _encode(right, inputs), strict=True)]))
     answer = solver.check()
-    if answer == z3.unknown:
-        return Proof("undecided", claim)
-    if answer == z3.unsat:
-        point = _difference(left, right, domain)
-        if point is not None:
-            raise RuntimeError(f"z3 proved that {claim}, but exact evaluation gives two values at {_text(point)}")
-        return Proof("proved", claim)
-    point = _values(solver.model(), inputs)
-    here, there = (side.to_exact()(*point) if isinstance(side, Network) else side(*point) for side in (left, right))
-    if here == there:
-        raise RuntimeError(f"z3 refuted that {claim} at {_text(point)}, but exact evaluation gives one value there")
-    return Proof("refuted", claim, point, here, there)
+    if answer == z3.sat:
+        return "refuted", _values(solver.model(), inputs)
+    return "proved" if answer == z3.unsat else "undecided", None
+
+
+def _ask_cells(left: Network, right: Function, box, timeout: float) -> tuple[str, tuple[Fraction, ...] | None]:
+    """The same by ``certify``, which makes some thousand cells a second."""
+    try:
+        found = certify(left, right, box=box, seconds=timeout)
+    except TimeoutError:
+        return "undecided", None
+    return "proved" if found.verdict == "equal" else "refuted", found.point
 
 
 def find_network(

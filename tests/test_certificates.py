@@ -1,0 +1,253 @@
+"""Certificates: the checker accepts what is so, and nothing else; what it says is held against brute force."""
+
+import copy
+import itertools
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import check
+import numpy as np
+import pytest
+
+from mathcircuits import FUNCTIONS, Function, Network, circuits, prove_equal, train
+from mathcircuits.certificates import certify, prove_close
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKER = ROOT / "certificates" / "check.py"
+LARGE = ("maximum_of_five", "maximum_of_six")
+
+
+def accepted(certificate):
+    try:
+        check.check(json.loads(json.dumps(certificate)))
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
+        return False
+    return True
+
+
+def written(network, function, **options):
+    return certify(network, function, **options).data
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in LARGE])
+def test_every_circuit_of_the_library_is_certified(name):
+    certificate = certify(getattr(circuits, name)(), FUNCTIONS[name])
+    assert certificate.verdict == "equal" and certificate.cells > 0
+    assert check.check(json.loads(str(certificate))) == certificate.cells
+
+
+def test_the_checker_stands_alone_and_is_short():
+    text = CHECKER.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150 and "mathcircuits" not in text and "numpy" not in text
+    run = subprocess.run([sys.executable, "-I", "-S", CHECKER], capture_output=True, text=True, check=True)
+    assert run.stdout == "0 of 0 certificates accepted\n"
+
+
+def random_network(rng, n, layers=1, biases=True, largest=2):
+    widths = [n, *rng.integers(1, 4, size=layers).tolist(), 1]
+    draw = [rng.integers(-largest, largest + 1, size=(b, a)).tolist() for a, b in itertools.pairwise(widths)]
+    bias = [(rng.integers(-2, 3, size=b) * biases).tolist() for b in widths[1:]]
+    return Network(draw, bias)
+
+
+def as_function(network):
+    """The same piecewise linear function, defined by minimum and maximum."""
+
+    def definition(m, *inputs):
+        values = list(inputs)
+        for k, (w, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+            sums = [sum((c * v for c, v in zip(row, values, strict=True)), b0) for row, b0 in zip(w, b, strict=True)]
+            values = sums if k == len(network.weights) - 1 else [m.maximum(v, 0 * inputs[0]) for v in sums]
+        return values[0] + 0 * inputs[0]
+
+    return Function("f", network.arity, "f", definition, (network.arity, 1, 1))
+
+
+POINTS = {
+    n: list(itertools.product([Fraction(k, 2) for k in (-40, -7, -3, -2, -1, 0, 1, 2, 3, 5, 40)], repeat=n))
+    for n in (1, 2)
+}
+
+
+def test_random_pairs_are_decided_rightly():
+    """Half of the pairs are the same function in disguise; brute force on a grid of exact points is the oracle."""
+    rng, verdicts = np.random.default_rng(11), {"equal": 0, "refuted": 0}
+    for trial in range(300):
+        n, layers = int(rng.integers(1, 3)), int(rng.integers(1, 3))
+        left = random_network(rng, n, layers, biases=bool(trial % 2))
+        right = left
+        if trial % 3 == 0:
+            right = random_network(rng, n, layers)
+        elif trial % 3 == 1:
+            k = int(rng.integers(len(left.weights)))
+            row, column = (int(rng.integers(size)) for size in left.weights[k].shape)
+            right = left.with_weight(
+                k, row, column, left.weights[k][row, column] + Fraction(1, int(rng.integers(1, 4)))
+            )
+        certificate = certify(left, as_function(right))
+        verdicts[certificate.verdict] += 1
+        different = [p for p in POINTS[n] if left(*p) != right(*p)]
+        if different:
+            assert certificate.verdict == "refuted"
+        if certificate.verdict == "refuted":
+            assert left(*certificate.point) != right(*certificate.point)
+        assert accepted(certificate.data)
+    assert min(verdicts.values()) > 90
+
+
+def damages(certificate, rng):
+    """Certificates that say something false, or that leave something out; each with the kind of damage."""
+    for k, weights in enumerate(certificate["weights"]):
+        for row, column in itertools.product(range(len(weights)), range(len(weights[0]))):
+            for change in ("-1", "1", "1/1024"):
+                new = copy.deepcopy(certificate)
+                new["weights"][k][row][column] = str(Fraction(weights[row][column]) + Fraction(change))
+                yield "weight", new
+    for k, biases in enumerate(certificate["biases"]):
+        for j in range(len(biases)):
+            new = copy.deepcopy(certificate)
+            new["biases"][k][j] = str(Fraction(biases[j]) + 1)
+            yield "bias", new
+    inner = [(trees, k) for trees, k in places(certificate["cuts"]) if trees[k] is not None]
+    for number in range(len(inner)):
+        for kind in ("leaf", "index", "sign", "zero", "part", "same"):
+            new = copy.deepcopy(certificate)
+            trees, k = [(trees, k) for trees, k in places(new["cuts"]) if trees[k] is not None][number]
+            cut = trees[k]
+            if kind == "leaf":  # a cut left out
+                trees[k] = None
+            elif kind == "index":
+                cut[0] = len(certificate["domain"]) * 2 + 9
+            elif kind == "sign":
+                cut[2] = "-" + cut[2]
+            elif kind == "zero":
+                cut[3] = "0"
+            elif kind == "part":  # a part left out
+                del cut[5]
+            else:
+                cut[1] = cut[0]
+            yield kind, new
+    for key in ("cuts", "domain", "function", "weights", "biases"):
+        new = copy.deepcopy(certificate)
+        del new[key][-1]
+        yield f"{key} short", new
+    for j, intervals in enumerate(certificate["domain"]):
+        if intervals == [["-inf", "inf"]]:
+            new = copy.deepcopy(certificate)
+            new["domain"][j] = [["0", "inf"]]
+            yield "domain", new
+
+
+def places(trees):
+    """Every place at which a tree or a part of one stands."""
+    todo = [(trees, k) for k in range(len(trees))]
+    while todo:
+        holder, k = todo.pop()
+        yield holder, k
+        if holder[k] is not None:
+            todo += [(holder[k], 4), (holder[k], 5)]
+
+
+DAMAGED = (
+    *("minimum", "absolute_maximum", "minimum_of_three", "median_of_three"),
+    *("clip", "multiplexer", "distance", "full_adder", "sort_three"),
+)
+
+
+def test_what_is_damaged_is_rejected():
+    rng, counts = np.random.default_rng(5), {}
+    for name in DAMAGED:
+        network, function = getattr(circuits, name)(), FUNCTIONS[name]
+        for kind, damaged in damages(written(network, function), rng):
+            if kind in ("weight", "bias"):  # a few weights are idle: what they are makes no difference
+                changed = Network(*([[[Fraction(v) for v in r] for r in w] for w in damaged["weights"]],
+                                    [list(map(Fraction, b)) for b in damaged["biases"]]))  # fmt: skip
+                if prove_equal(changed, function):
+                    continue
+            counts[kind] = counts.get(kind, 0) + 1
+            assert not accepted(damaged), (name, kind)
+    assert sum(counts.values()) > 1000 and len(counts) >= 12, counts
+
+
+def test_another_function_is_rejected():
+    data = {name: written(getattr(circuits, name)(), FUNCTIONS[name]) for name in ("minimum", "maximum", "addition")}
+    for (_, one), (_, other) in itertools.permutations(data.items(), 2):
+        assert not accepted({**one, "function": other["function"]})
+
+
+def test_refutations_are_checked_at_their_point():
+    wrong = written(circuits.identity(), FUNCTIONS["absolute_value"])
+    assert accepted(wrong) and wrong["verdict"] == "refuted"
+    assert not accepted({**wrong, "point": ["3"]})
+    assert not accepted({**wrong, "bound": "1"})
+    assert not accepted({**wrong, "domain": [[["0", "inf"]]]})
+    assert not accepted({**wrong, "verdict": "equal", "cuts": [None, None]})
+
+
+@pytest.mark.parametrize("name, steps", [("identity", 500), ("absolute_value", 500), ("minimum", 3000)])
+def test_errors_of_learned_networks_are_exact(name, steps):
+    function = FUNCTIONS[name]
+    for network in train(function, seeds=range(12), steps=steps).solved_networks():
+        near = prove_close(network, function)
+        assert near.verdict == "close" and accepted(near.data)
+        exact = network.to_exact()
+        assert abs(exact(*near.point) - function(*near.point)) == near.bound < Fraction(1, 100)
+        grid = list(itertools.product([Fraction(k, 8) for k in range(-8, 9)], repeat=function.arity))
+        assert max(abs(exact(*p) - function(*p)) for p in grid) <= near.bound
+        assert not accepted({**near.data, "bound": str(near.bound * Fraction(999, 1000))})
+        smaller = {**near.data, "bound": str(near.bound / 2), "point": ["0"] * function.arity}
+        assert not accepted(smaller)
+
+
+def test_what_takes_too_many_cells_is_said():
+    network = random_network(np.random.default_rng(0), 2, 2)
+    with pytest.raises(TimeoutError, match="1 cells and inf s were allowed"):
+        certify(circuits.minimum_of_four(), FUNCTIONS["minimum_of_four"], cells=1)
+    assert prove_close(network, as_function(circuits.minimum()), (-1, 1), cells=1).verdict == "undecided"
+
+
+def test_a_function_that_jumps_is_no_piecewise_linear_one():
+    jump = Function("jump", 1, "", lambda m, x: m.where(x > 0, 1, 0), (1, 1, 1))
+    with pytest.raises(ValueError, match="jumps inside its domain"):
+        certify(Network([[[0]], [[0]]]), jump)
+    bent = Function("bent", 1, "", lambda m, x: m.where(x > 0, x, -x), (1, 2, 1))
+    assert accepted(written(circuits.absolute_value(), bent))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"weights": 3}', "{", "null", '{"verdict": "equal", "weights": [], "biases": []}']
+)
+def test_malformed_files_get_a_sentence_and_a_status(text, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(text, encoding="utf-8")
+    run = subprocess.run([sys.executable, CHECKER, path], capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr == "" and run.stdout.startswith(f"REJECTED {path}: ")
+
+
+@pytest.mark.parametrize("box", [(0, 1), ((-1, 1), (0, np.inf)), ((2, 3), (-np.inf, 2))])
+def test_boxes(box):
+    certificate = certify(circuits.minimum(), FUNCTIONS["minimum"], box=box)
+    assert certificate.verdict == "equal" and accepted(certificate.data)
+    assert certify(circuits.maximum(), FUNCTIONS["minimum"], box=box).verdict == "refuted"
+
+
+def test_the_maximum_of_six_is_decided_by_cells():
+    six, function = circuits.maximum_of_six(), FUNCTIONS["maximum_of_six"]
+    proof = prove_equal(six, function, timeout=60)
+    assert proof and proof.by == "cells" and prove_equal(circuits.minimum(), FUNCTIONS["minimum"]).by == "z3"
+    wrong = prove_equal(six.with_weight(2, 0, 5, six.weights[2][0, 5] + Fraction(1, 2**40)), function)
+    assert wrong.status == "refuted" and wrong.left != wrong.right and wrong.right == max(wrong.counterexample)
+    assert prove_equal(six, function, timeout=1e-3).status == "undecided"
+
+
+def test_the_checker_wants_symmetries_that_are_some():
+    five = written(circuits.maximum_of_five(), FUNCTIONS["maximum_of_five"])
+    assert len(five["symmetries"]) == 3 and accepted(five)
+    assert not accepted({**five, "symmetries": five["symmetries"] + [[1, 2, 3, 4, 0]]})
+    assert not accepted({**five, "symmetries": five["symmetries"][:1]})  # other cells are needed
+    shifted = copy.deepcopy(five)
+    shifted["weights"][0][0][0] = "2"
+    assert not accepted(shifted)
