@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 # A kernel installed for the user must not stand in for the one in the environment.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help run figures slides study test lint lab clean
+.PHONY: help run figures slides study certificates test mutants lint lab clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/make \1	/p' Makefile
@@ -28,9 +28,15 @@ slides: | $(VENV)/.installed  ## build the slides from the notebooks and figures
 study: | $(VENV)/.installed  ## make the runs that notebook 12 reads anew, in minutes; after an interruption it goes on
 	$(BIN)/python studies/compare_regimens.py
 
+certificates: build/certificates  ## write the certificates where something changed, and check them all
+	$(PYTHON) certificates/check.py certificates/*.json
+
 test: lint  ## lint, unit tests and doctests, then every notebook executed again and compared
 	$(BIN)/pytest -n 2 --durations=10
 	$(BIN)/pytest --nbval notebooks -n 2 --dist loadfile --durations=10
+
+mutants: | $(VENV)/.installed  ## break the code on purpose, line by line, and see the tests notice, in minutes
+	$(BIN)/python tools/mutants.py
 
 lint: | $(VENV)/.installed  ## ruff, notebooks included
 	$(BIN)/ruff check .
@@ -65,6 +71,11 @@ build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt constraints.txt 
 	@mv $(@D)/started $@
 
 $(patsubst %,build/%/executed,$(filter %12_training_regimens,$(NAMES))): $(wildcard studies/*.py notebooks/data/*.csv)
+
+build/19_proofs_to_check/executed: build/certificates $(wildcard certificates/*.py notebooks/data/witnesses.csv)
+build/certificates: $(PACKAGE) tools/certificates.py | $(VENV)/.installed
+	@mkdir -p build && $(BIN)/python tools/certificates.py
+	@touch $@
 
 # Notebook 21 quotes numbers of the others from slides/facts.json, so it comes after them, and they are gathered anew. (A
 # run that fails after that leaves this one file ahead of the notebooks, until the next run.)

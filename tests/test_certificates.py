@@ -3,14 +3,17 @@
 import copy
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
 
 import check
+import export
 import numpy as np
 import pytest
+import witnesses
 
 from mathcircuits import FUNCTIONS, Function, Network, circuits, prove_equal, train
 from mathcircuits.certificates import certify, prove_close
@@ -251,3 +254,22 @@ def test_the_checker_wants_symmetries_that_are_some():
     shifted = copy.deepcopy(five)
     shifted["weights"][0][0][0] = "2"
     assert not accepted(shifted)
+
+
+WITNESSED = [
+    ("minimum", "unsat"),
+    ("clip", "unsat"),
+    ("if_then_else", "unsat"),
+    ("sort_two", "unsat"),
+    ("maximum", "sat"),
+]
+
+
+@pytest.mark.parametrize("name, answer", WITNESSED)
+def test_other_witnesses_say_the_same(name, answer):
+    certificate = written(circuits.minimum() if answer == "sat" else getattr(circuits, name)(), FUNCTIONS[name])
+    assert (certificate["verdict"] == "equal") == (answer == "unsat")
+    assert witnesses.by_z3(export.smtlib(certificate), 60) == answer
+    assert witnesses.by_cvc5(export.smtlib(certificate), 60) in (answer, None)
+    if shutil.which("coqc"):
+        assert witnesses.by_coq(export.coq(certificate), 120) == ("unsat" if answer == "unsat" else "refused")
