@@ -1,6 +1,7 @@
 """Mathematical circuits in the smallest neural networks: derived, proved, trained, compared."""
 
 from mathcircuits import circuits
+from mathcircuits.certificates import Certificate, certify, prove_close
 from mathcircuits.failures import why_failed
 from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
 from mathcircuits.forms import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
@@ -32,6 +33,7 @@ __all__ = [
     "MUTED",
     "NEGATIVE",
     "POSITIVE",
+    "Certificate",
     "Circuit",
     "Function",
     "FunctionForm",
@@ -47,6 +49,7 @@ __all__ = [
     "Runs",
     "Snapped",
     "canonical",
+    "certify",
     "circuits",
     "draw_activations",
     "draw_comparison",
@@ -61,6 +64,7 @@ __all__ = [
     "function_form",
     "merge_layers",
     "predict",
+    "prove_close",
     "prove_equal",
     "pytorch_init",
     "read",

@@ -82,7 +82,13 @@ class Certificate:
 
 
 def certify(
-    network: Network, function: Function, *, box=None, cells: int = 100_000, seconds: float = math.inf
+    network: Network,
+    function: Function,
+    *,
+    box=None,
+    symmetry: bool | None = None,
+    cells: int = 100_000,
+    seconds: float = math.inf,
 ) -> Certificate:
     """Decide whether a network equals a function on its whole domain, and write down why.
 
@@ -90,6 +96,8 @@ def certify(
         network: of any depth; floats count as the rational numbers they stand for.
         function: of the same arity and number of outputs. Where it has a domain, the claim is on that.
         box: the claim is on ``low <= x_i <= high`` instead, as in ``prove_equal``; bounds may be infinite.
+        symmetry: whether to look for exchanges of inputs that change nothing, so that one order of the inputs stands
+            for many; left out, from 5 inputs on, where it pays.
         cells, seconds: at most so many, and about so long.
 
     Returns:
@@ -112,7 +120,8 @@ def certify(
         sets = [[pair] for pair in checks.box(box, function.arity, finite=False, flat=True)]
     limits = checks.integer("cells", cells, at_least=1), checks.number("seconds", seconds, above=0, finite=False)
     search = _Search(network, function, sets, *limits)
-    symmetries = search.symmetries()
+    looked_for = function.arity >= SYMMETRIC if symmetry is None else checks.flag("symmetry", symmetry)
+    symmetries = search.symmetries() if looked_for else []
     try:
         cuts = search.cuts(_orders(function.arity, symmetries) if symmetries else search.beginnings(), close=False)
     except _Different as found:
@@ -293,7 +302,7 @@ class _Search:
         return self.values[g]
 
     def symmetries(self) -> list[list[int]]:
-        """Exchanges of inputs, one or two at a time, that change neither side; none below ``SYMMETRIC`` inputs.
+        """Exchanges of inputs, one or two at a time, that change neither side.
 
         There the network stays the same as a sum of inputs and maxima, and the function is a sum, minimum or maximum of
         all its inputs.
@@ -301,7 +310,7 @@ class _Search:
         n = self.function.arity
         everywhere = all(list(s) == [(-math.inf, math.inf)] for s in self.sets)
         inputs = [["x", i + 1] for i in range(n)]
-        if n < SYMMETRIC or not everywhere or self.terms not in ([[name, *inputs]] for name in ("+", "min", "max")):
+        if not everywhere or self.terms not in ([[name, *inputs]] for name in ("+", "min", "max")):
             return []
         found, usual = [], _sums_of_maxima(self.layers, range(n))
         pairs = list(itertools.combinations(range(n), 2))
