@@ -2,9 +2,10 @@
 
     python studies/train_on.py      writes notebooks/data/failures.csv
 
-1,000 fresh seeds of each of the six functions are trained by the recipe, every failed one is named from its weights,
-and then trained again for 50,000 steps in all. The names were fixed on other seeds. It takes some minutes on two cores. The table has one line for each failed seed: its name, and the number of
-steps after which its loss was first seen below 1e-6, empty if it never was. It is written once, whole.
+1,000 fresh seeds of each of the six functions are trained by the recipe, and every failed one is named from its
+weights. Then the failed ones are trained again, for 50,000 steps in all. The names were fixed on other seeds. It takes
+some minutes on two cores. The table has one line for each failed seed: its name, and the number of steps after which
+its loss was first seen below 1e-6, empty if it never was. It is written once, whole.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mathcircuits import FUNCTIONS, circuits, sweep
+from mathcircuits import circuits, sweep
 from mathcircuits.failures import why_failed
 from mathcircuits.training import SOLVED_BELOW, Runs
 
