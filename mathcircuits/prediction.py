@@ -204,13 +204,16 @@ def _by_wedges(function: Function, weights: tuple[np.ndarray, np.ndarray], lr: f
     groups = [begin[..., k : k + size] for k in range(0, begin.shape[2], size)]
     with np.errstate(all="ignore"):  # of runs that diverge
         ends = [_follow(mean, group, lr, steps) for group in groups]
-        loss = np.nan_to_num(np.concatenate([mean.of(end) for end in ends]), nan=math.inf)
+        loss = np.concatenate([mean.of(end) for end in ends])
         fall = np.concatenate([(mean.gradient(end) ** 2).sum((0, 1)) for end in ends]) * lr * steps
         state = np.concatenate(ends, axis=2)
         solved = _losses_on_grid(function, state) < SOLVED_BELOW
+    diverged = ~(abs(state).max((0, 1)) < DIVERGED)
+    loss[diverged] = math.inf
     final = state[:2].transpose(2, 1, 0), state[2:].transpose(2, 0, 1)
     fate, circuit = _roles(final, solved)
-    return Prediction(solved, final, loss, fate, circuit, _lost_corners(function, final, solved, fall > loss / 10))
+    lost = np.select([diverged, solved], ["diverged", ""], _lost_corners(function, final, fall > loss / 10))
+    return Prediction(solved, final, loss, fate, circuit, lost)
 
 
 def _follow(mean: MeanLoss, state: State, lr: float, steps: int) -> State:
@@ -257,8 +260,8 @@ def _losses_on_grid(function: Function, state: State) -> np.ndarray:
     return np.concatenate(losses)
 
 
-def _lost_corners(function: Function, final: tuple[np.ndarray, np.ndarray], solved, falling) -> np.ndarray:
-    """Name what is wrong with each seed that is not solved, "" for the others."""
+def _lost_corners(function: Function, final: tuple[np.ndarray, np.ndarray], falling: np.ndarray) -> np.ndarray:
+    """Name where each network gives 0 and should not, and say whether its loss is still falling."""
 
     def lost(points):  # (n_seeds, points): the network gives 0 and should not
         y = function(*np.transpose(points))
@@ -273,9 +276,7 @@ def _lost_corners(function: Function, final: tuple[np.ndarray, np.ndarray], solv
     for *here, falls in rows:
         where = ", ".join(f"({a}, {b})" for (a, b), zero in zip(CORNERS + AXES, here, strict=True) if zero)
         texts.append((f"0 at {where}" if where else "0 nowhere") + ", still falling" * bool(falls))
-    named = np.array([text.replace("-", "−") for text in texts])[which.ravel()]
-    grown = ~(abs(final[0]).max((1, 2)) < DIVERGED)
-    return np.select([solved, grown], ["", "diverged"], named)
+    return np.array([text.replace("-", "−") for text in texts])[which.ravel()]
 
 
 def _roles(final: tuple[np.ndarray, np.ndarray], solved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

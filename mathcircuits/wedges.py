@@ -141,7 +141,7 @@ def checked_weights(function: Function, weights: Sequence, outputs: int) -> tupl
     try:
         layers = [np.asarray(layer, dtype=float) for layer in weights]
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{type(weights).__name__} was given; {wanted}, such as the initial ones of Runs") from error
+        raise TypeError(f"{type(weights).__name__} was given; {wanted}, such as runs.initial") from error
     shapes = [layer.shape for layer in layers]
     seeds, units = shapes[0][:2] if layers and len(shapes[0]) == 3 else (0, 0)
     if not seeds or not units or shapes != [(seeds, units, function.arity), (seeds, outputs, units)]:
@@ -200,8 +200,9 @@ def _pieces(function: Function, first: Ray, last: Ray) -> list[tuple[Ray, list]]
 
 
 def _values(function: Function, rays: list[Ray]) -> tuple[_OnCone, ...]:
-    values = function.definition(_ON_CONE, *(_OnCone(ends) for ends in zip(*rays, strict=True)))
-    return tuple(map(_on_cone, values if isinstance(values, tuple) else (values,)))
+    inputs = [_OnCone(ends) for ends in zip(*rays, strict=True)]
+    values = function.definition(_ON_CONE, *inputs)
+    return tuple(_on_cone(value, inputs[0]) for value in (values if isinstance(values, tuple) else (values,)))
 
 
 class _SignChange(Exception):
@@ -267,11 +268,11 @@ class _OnCone:
     __hash__ = None
 
 
-def _on_cone(value, like: _OnCone | None = None) -> _OnCone:
-    """The number itself, or the number 0 on the same cone. No other number is linear on a cone."""
+def _on_cone(value, like: _OnCone) -> _OnCone:
+    """The number itself, or 0 on the cone of another. No other constant is linear on a cone."""
     if isinstance(value, _OnCone):
         return value
-    if like is not None and isinstance(value, Real) and value == 0:
+    if isinstance(value, Real) and value == 0:
         return 0 * like
     raise TypeError(f"{value!r} is not linear on a cone")
 

@@ -11,7 +11,8 @@ import torch
 
 from mathcircuits import FUNCTIONS
 
-FILE = Path(__file__).resolve().parent.parent / "benchmarks" / "training.py"
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+FILE = FOLDER / "training.py"
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +43,12 @@ def test_a_quick_run_prints_its_tables():
     assert [row.split(" | ")[0] for row in rows[:2]] == ["| 10", "| 20"]
     assert all(re.fullmatch(r"\| \d+ (\| [\d,.]+ ){8}\|", row) for row in rows[:2])
     assert "identity, 10 seeds, width 2, batch 1,000" in done.stdout
+
+
+def test_prediction_is_timed_beside_training():
+    call = [sys.executable, FOLDER / "prediction.py", "--quick"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stderr == ""
+    rows = [line for line in done.stdout.splitlines() if re.match(r"\| [a-z_]+ \| 50 ", line)]
+    assert len(rows) == 7 and all(re.fullmatch(r"\| [a-z_]+ \| 50 (\| [\d,.]+ ){4}\|", row) for row in rows)
+    assert all(int(row.split("|")[-2]) >= 19 for row in rows)
