@@ -177,6 +177,7 @@ def test_numbers_stand_for_arrays_and_tensors():
         both(torch.tensor([1.0, 3.0]), 2).tolist() == both(torch.tensor([1.0, 3.0]), np.float64(2)).tolist() == [1, 2]
     )
     assert torch.equal(both(2, torch.tensor([1.0, 3.0])), torch.tensor([1.0, 2.0]))
+    assert FUNCTIONS["identity"](torch.tensor([1, 3])).dtype == torch.float64
     FUNCTIONS["identity"](np.zeros(3))[0] = 7  # not read-only
     assert both(2, torch.tensor([1, 3])).tolist() == [1, 2] and both([1, 3], 2).tolist() == [1, 2]
 
