@@ -383,3 +383,10 @@ def test_functions_are_pickled_by_name_or_whole():
         assert pickle.loads(pickle.dumps(function)) is function
     mine = Function("minimum", 2, "", max, (2, 1), low=0, domain=(((0, 1),),) * 2)
     assert pickle.loads(pickle.dumps(mine)) == mine
+
+
+def test_lists_and_numbers_of_numpy_become_those_of_python():
+    domain = [np.array([[0, 0], [1, 1]]), [(np.int64(-1), math.inf)]]
+    function = Function("f", np.int8(2), "", max, [2, np.int64(1)], np.float32(-1), np.int64(1), domain)
+    plain = Function("f", 2, "", max, (2, 1), -1.0, 1, (((0, 0), (1, 1)), ((-1, math.inf),)))
+    assert function == plain and hash(function) == hash(plain) and repr(function) == repr(plain)
