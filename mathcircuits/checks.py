@@ -216,7 +216,7 @@ def inputs(taker: str, values: Sequence, arity: int, *, exact: bool = True) -> l
         return [Fraction(int(x) if isinstance(x, Integral) else x) for x in values]
     arrays = [floats(f"input {k} of {taker},", x) for k, x in enumerate(values, 1)]
     wanted = shape([array.shape for array in arrays])
-    return [np.broadcast_to(array, wanted) for array in arrays]
+    return [array if array.shape == wanted else np.broadcast_to(array, wanted) for array in arrays]
 
 
 def shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

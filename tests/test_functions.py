@@ -176,10 +176,15 @@ def test_numbers_stand_for_arrays_and_tensors():
     assert (
         both(torch.tensor([1.0, 3.0]), 2).tolist() == both(torch.tensor([1.0, 3.0]), np.float64(2)).tolist() == [1, 2]
     )
+    assert torch.equal(both(2, torch.tensor([1.0, 3.0])), torch.tensor([1.0, 2.0]))
+    assert FUNCTIONS["identity"](torch.tensor([1, 3])).dtype == torch.float64
+    FUNCTIONS["identity"](np.zeros(3))[0] = 7  # not read-only
     assert both(2, torch.tensor([1, 3])).tolist() == [1, 2] and both([1, 3], 2).tolist() == [1, 2]
 
 
 def test_numpy_and_torch_have_more():
+    real = Function("real", 1, "x", lambda m, x: m.real(x) + 0 * m.shape(x)[0], (1, 2, 1))
+    assert real(np.array([3.0])).tolist() == [3]
     square = Function("square", 1, "x^2", lambda m, x: m.square(x), (1, 2, 1))
     assert square(np.array([3.0])).tolist() == square(torch.tensor([3.0])).tolist() == [9]
     product = Function("product", 2, "x y", lambda m, x, y: x * y - x**2 / y, (2, 2, 1))
@@ -312,6 +317,14 @@ def test_what_was_the_same_object_once_is_no_branch():
     assert function(5) == 35 and prove_equal(Network([[[7]]]), function)
 
 
+def test_an_input_that_was_kept_is_no_value():
+    kept = []
+    function = Function("f", 1, "", lambda m, x: kept[0] if kept else kept.append(x) or x, (1, 1))
+    assert function.terms()[0].operation == "input"
+    with pytest.raises(TypeError, match="^the definition of f gives "):
+        function(3)
+
+
 @pytest.mark.parametrize(
     ("written", "x"),
     [
@@ -370,3 +383,10 @@ def test_functions_are_pickled_by_name_or_whole():
         assert pickle.loads(pickle.dumps(function)) is function
     mine = Function("minimum", 2, "", max, (2, 1), low=0, domain=(((0, 1),),) * 2)
     assert pickle.loads(pickle.dumps(mine)) == mine
+
+
+def test_lists_and_numbers_of_numpy_become_those_of_python():
+    domain = [np.array([[0, 0], [1, 1]]), [(np.int64(-1), math.inf)]]
+    function = Function("f", np.int8(2), "", max, [2, np.int64(1)], np.float32(-1), np.int64(1), domain)
+    plain = Function("f", 2, "", max, (2, 1), -1.0, 1, (((0, 0), (1, 1)), ((-1, math.inf),)))
+    assert function == plain and hash(function) == hash(plain) and repr(function) == repr(plain)
