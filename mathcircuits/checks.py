@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-Interval = tuple[int | Fraction | float, int | Fraction | float]  # low, high
+Number = int | Fraction | float
+Interval = tuple[Number, Number]  # low, high
 
 
-def shown(value: object) -> str:
+def shown(value: Any) -> str:
     """Return a value as it stands in a sentence: its repr, on one line and cut to 80 characters.
 
     >>> shown([1, 2]), shown("a" * 99)[-5:]
@@ -30,7 +31,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else text[:78] + " …"
 
 
-def instance(what: str, value: object, *kinds: type, wanted: str | None = None) -> Any:
+def instance(what: str, value: Any, *kinds: type, wanted: str | None = None) -> Any:
     """Let through an object of one of these types.
 
     >>> instance("the name", 5, str)
@@ -44,7 +45,7 @@ def instance(what: str, value: object, *kinds: type, wanted: str | None = None) 
     raise TypeError(f"{what} {shown(value)} was given; wanted {wanted}")
 
 
-def flag(what: str, value: object) -> bool:
+def flag(what: str, value: Any) -> bool:
     """Let through True or False.
 
     >>> flag("bias", np.True_)
@@ -55,13 +56,13 @@ def flag(what: str, value: object) -> bool:
 
 def number(
     what: str,
-    value: object,
+    value: Any,
     *,
     at_least: float = -math.inf,
     above: float = -math.inf,
     at_most: float = math.inf,
     finite: bool = True,
-) -> int | Fraction | float:
+) -> Number:
     """Let through a real number in this range; ±inf only if it need not be finite, and NaN never.
 
     Raises:
@@ -86,7 +87,7 @@ def number(
     return given
 
 
-def integer(what: str, value: object, *, at_least: int | None = None, at_most: int | None = None) -> int:
+def integer(what: str, value: Any, *, at_least: int | None = None, at_most: int | None = None) -> int:
     """Let through an integer in this range. A float is none, nor is a boolean.
 
     >>> integer("steps", np.int64(3), at_least=1)
@@ -107,7 +108,7 @@ def integer(what: str, value: object, *, at_least: int | None = None, at_most: i
     return given
 
 
-def listed(sentence: str, value: object) -> list:
+def listed(sentence: str, value: Any) -> list:
     """Let through what a list, tuple, set, iterator, array or tensor holds; a sentence is what the error says.
 
     >>> listed("a list is wanted", np.array([1, 2])) == listed("a list is wanted", iter((1, 2)))
@@ -122,7 +123,7 @@ def listed(sentence: str, value: object) -> list:
     return list(value)
 
 
-def integers(what: str, value: object, *, at_least: int | None = None) -> tuple[int, ...]:
+def integers(what: str, value: Any, *, at_least: int | None = None) -> tuple[int, ...]:
     """Let through integers in a list, tuple, range, array or tensor, none below a bound.
 
     >>> integers("widths", [2, np.int64(3), 1], at_least=1)
@@ -131,15 +132,16 @@ def integers(what: str, value: object, *, at_least: int | None = None) -> tuple[
     sentence = f"{what} {shown(value)} were given; wanted integers" + f" of at least {at_least}" * (
         at_least is not None
     )
-    numbers = [plain(v) for v in listed(sentence, value)]
-    if not all(isinstance(v, int) for v in numbers):
+    given = listed(sentence, value)
+    numbers = [v for v in map(plain, given) if isinstance(v, int)]
+    if len(numbers) < len(given):
         raise TypeError(sentence)
     if at_least is not None and not all(v >= at_least for v in numbers):
         raise ValueError(sentence)
     return tuple(numbers)
 
 
-def interval(sentence: str, value: object, *, finite: bool = True, flat: bool = False) -> Interval:
+def interval(sentence: str, value: Any, *, finite: bool = True, flat: bool = False) -> Interval:
     """Let through a pair (low, high) of numbers, in a tuple, list, array or tensor; a sentence is what the error says.
 
     Args:
@@ -149,8 +151,9 @@ def interval(sentence: str, value: object, *, finite: bool = True, flat: bool = 
     >>> interval("an interval is wanted", np.array([0, 1]))
     (0, 1)
     """
-    ends = [plain(end) for end in listed(f"{sentence}, of numbers", value)]
-    if None in ends:
+    given = listed(f"{sentence}, of numbers", value)
+    ends = [end for end in map(plain, given) if end is not None]
+    if len(ends) < len(given):
         raise TypeError(f"{sentence}, of numbers")
     if len(ends) != 2:
         raise ValueError(sentence)
@@ -162,7 +165,7 @@ def interval(sentence: str, value: object, *, finite: bool = True, flat: bool = 
     return low, high
 
 
-def box(value: object, arity: int, *, finite: bool = True, flat: bool = False) -> tuple[Interval, ...]:
+def box(value: Any, arity: int, *, finite: bool = True, flat: bool = False) -> tuple[Interval, ...]:
     """Let through a box: one (low, high) for every input, or one for each; of tuples, lists, arrays or tensors.
 
     Args:
@@ -180,7 +183,7 @@ def box(value: object, arity: int, *, finite: bool = True, flat: bool = False) -
     return tuple(interval(sentence, pair, finite=finite, flat=flat) for pair in pairs)
 
 
-def floats(what: str, value: object) -> np.ndarray:
+def floats(what: str, value: Any) -> np.ndarray:
     """Let through a number, or an array, tensor or list of them, as a float64 array. Booleans are 0 and 1 here.
 
     >>> floats("x1", [Fraction(1, 2), 3]).tolist()
@@ -213,7 +216,7 @@ def inputs(taker: str, values: Sequence, arity: int, *, exact: bool = True) -> l
         return [Fraction(int(x) if isinstance(x, Integral) else x) for x in values]
     arrays = [floats(f"input {k} of {taker},", x) for k, x in enumerate(values, 1)]
     wanted = shape([array.shape for array in arrays])
-    return [np.broadcast_to(array, wanted) for array in arrays]
+    return [array if array.shape == wanted else np.broadcast_to(array, wanted) for array in arrays]
 
 
 def shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -229,7 +232,7 @@ def shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         raise ValueError(f"inputs of shapes {given} were given; wanted one shape, or shapes that go together") from None
 
 
-def plain(value: object) -> int | Fraction | float | None:
+def plain(value: Any) -> Number | None:
     """Return a real number as one of Python's, or None for anything else.
 
     >>> plain(np.float32(0.5)), plain(np.int8(3)), plain(True), plain("3")

@@ -103,12 +103,12 @@ class Function:
         """
         if len(inputs) == self.arity and any(isinstance(x, torch.Tensor) for x in inputs):
             m = _Tensors(self.name, inputs)
-            return self._values(m, m.inputs, m.result)
+            return self._values(m, m._inputs, m._result)
         inputs = checks.inputs(self.name, inputs, self.arity)
         if isinstance(inputs[0], Fraction):
-            return self._values(OPERATIONS, map(as_term, inputs), lambda value: as_term(value).parts[0])
+            return self._values(OPERATIONS, map(as_term, inputs), _exact)
         m = _Arrays(inputs)
-        return self._values(m, m.inputs, m.result)
+        return self._values(m, m._inputs, m._result)
 
     def terms(self) -> tuple[Term, ...]:
         """Return its values as exact terms of its inputs: what proofs are about.
@@ -191,73 +191,83 @@ def _named(name: str) -> Function:
     return FUNCTIONS[name]
 
 
-class _Arrays:
-    """Numpy for a definition; in the four operations a number may stand for an array, as it may for a term."""
+def _exact(value) -> Fraction:
+    term = as_term(value)
+    if term.operation != "number":
+        raise TypeError("a term of inputs that it was not given")
+    return term.parts[0]
 
-    module, kinds, truth = np, (np.ndarray, np.generic), np.dtype(bool)
+
+class _Arrays:
+    """Numpy for a definition; in the four operations a number may stand for an array, as it may for a term.
+
+    Whatever else has an underscore, so that it hides nothing of numpy's or torch's.
+    """
+
+    _module, _kinds, _truth = np, (np.ndarray, np.generic), np.dtype(bool)
 
     def __init__(self, inputs: Sequence[np.ndarray]):
-        self.inputs, self.shape = [x[()] for x in inputs], inputs[0].shape
+        self._inputs, self._shape = [x[()] for x in inputs], inputs[0].shape
 
     def __getattr__(self, name: str):
-        return getattr(self.module, name)
+        return getattr(self._module, name)
 
-    def array(self, value):
-        if isinstance(value, self.kinds):
+    def _array(self, value):
+        if isinstance(value, self._kinds):
             return value
-        return self.made(value if isinstance(value, bool) else float(checks.number("the value", value)))
+        return self._made(value if isinstance(value, bool) else float(checks.number("the value", value)))
 
-    def made(self, value: float | bool):
+    def _made(self, value: float | bool):
         return np.asarray(value)[()]
 
-    def result(self, value):
+    def _result(self, value):
         """Let through numbers in the shape of the inputs, or fill that shape with one."""
-        value = self.array(value)
-        if value.dtype == self.truth:
+        value = self._array(value)
+        if value.dtype == self._truth:
             raise TypeError("truth values were given; wanted m.where(comparison, 1, 0)")
-        value = self.real(value)
-        return value if value.shape == self.shape else self.module.broadcast_to(value, self.shape) + 0.0
+        value = self._real(value)
+        return value if value.shape == self._shape else self._module.broadcast_to(value, self._shape) + 0.0
 
-    def real(self, value):
+    def _real(self, value):
         return checks.floats("the value", value)[()]
 
     def abs(self, a):
-        return self.module.abs(self.array(a))
+        return self._module.abs(self._array(a))
 
     def minimum(self, a, b):
-        return self.module.minimum(self.array(a), self.array(b))
+        return self._module.minimum(self._array(a), self._array(b))
 
     def maximum(self, a, b):
-        return self.module.maximum(self.array(a), self.array(b))
+        return self._module.maximum(self._array(a), self._array(b))
 
     def where(self, comparison, a, b):
-        comparison = self.array(comparison)
-        if comparison.dtype != self.truth:
+        comparison = self._array(comparison)
+        if comparison.dtype != self._truth:
             raise TypeError("m.where was given numbers to choose by; wanted a comparison, such as x > 0")
-        return self.module.where(comparison, self.array(a), self.array(b))
+        return self._module.where(comparison, self._array(a), self._array(b))
 
 
 class _Tensors(_Arrays):
     """Torch for a definition. Tensors of integers become float64, and so do numbers and arrays among the inputs."""
 
-    module, kinds, truth = torch, (torch.Tensor,), torch.bool
+    _module, _kinds, _truth = torch, (torch.Tensor,), torch.bool
 
     def __init__(self, name: str, inputs: Sequence):
         like = next(x for x in inputs if isinstance(x, torch.Tensor))
-        self.dtype, self.device = like.dtype if like.is_floating_point() else torch.float64, like.device
+        self._dtype, self._device = like.dtype if like.is_floating_point() else torch.float64, like.device
         floats = (
-            x if isinstance(x, torch.Tensor) else self.made(checks.floats(f"an input of {name},", x)) for x in inputs
+            x if isinstance(x, torch.Tensor) else self._made(checks.floats(f"an input of {name},", x)) for x in inputs
         )
-        self.inputs = list(map(self.real, floats))
-        self.shape = checks.shape([tuple(x.shape) for x in self.inputs])
+        self._inputs = list(map(self._real, floats))
+        self._shape = checks.shape([tuple(x.shape) for x in self._inputs])
 
-    def made(self, value):
-        return torch.as_tensor(value, dtype=None if isinstance(value, bool) else self.dtype, device=self.device)
+    def _made(self, value):
+        return torch.as_tensor(value, dtype=None if isinstance(value, bool) else self._dtype, device=self._device)
 
-    def real(self, value):
+    def _real(self, value):
         if value.is_complex():
             raise TypeError(f"{checks.shown(value)} was given; wanted real numbers")
-        return value if value.is_floating_point() else value.to(self.dtype)
+        return value if value.is_floating_point() else value.to(self._dtype)
 
 
 def _minimum_of(m, *inputs):
@@ -292,7 +302,7 @@ FUNCTIONS: dict[str, Function] = {
         Function("minimum_of_three", 3, r"\min(x_1, x_2, x_3)", _minimum_of, (3, 4, 3, 1)),
         Function("minimum_of_four", 4, r"\min(x_1, x_2, x_3, x_4)", _minimum_of, (4, 6, 3, 1)),
         # More functions of real numbers.
-        Function("relu", 1, r"\max(x, 0)", lambda m, x: m.maximum(x, 0 * x), (1, 1, 1)),
+        Function("relu", 1, r"\max(x, 0)", lambda m, x: m.maximum(x, 0), (1, 1, 1)),
         Function("leaky_relu", 1, r"\max(x, x/4)", lambda m, x: m.maximum(x, x / 4), (1, 2, 1)),
         Function("maximum", 2, r"\max(x_1, x_2)", _maximum_of, (2, 3, 1)),
         Function("distance", 2, r"|x_1 - x_2|", lambda m, x1, x2: m.abs(x1 - x2), (2, 2, 1)),
@@ -300,7 +310,7 @@ FUNCTIONS: dict[str, Function] = {
         Function(
             "absolute_maximum", 2, r"\max(|x_1|, |x_2|)", lambda m, x1, x2: m.maximum(m.abs(x1), m.abs(x2)), (2, 4, 1)
         ),
-        Function("positive_maximum", 2, r"\max(0, x_1, x_2)", lambda m, *x: _maximum_of(m, 0 * x[0], *x), (2, 2, 2, 1)),
+        Function("positive_maximum", 2, r"\max(0, x_1, x_2)", lambda m, *x: _maximum_of(m, 0, *x), (2, 2, 2, 1)),
         Function("median_of_three", 3, r"\mathrm{median}(x_1, x_2, x_3)", _median, (3, 5, 3, 1)),
         Function(
             "sort_two", 2, r"\mathrm{sort}(x_1, x_2)", lambda m, *x: (_minimum_of(m, *x), _maximum_of(m, *x)), (2, 4, 2)
@@ -316,7 +326,7 @@ FUNCTIONS: dict[str, Function] = {
             "clip",
             1,
             r"\min(\max(x, 0), 1)",
-            lambda m, x: m.minimum(m.maximum(x, 0 * x), 0 * x + 1),
+            lambda m, x: m.minimum(m.maximum(x, 0), 1),
             (1, 2, 1),
             low=-1,
             high=2,
@@ -325,7 +335,7 @@ FUNCTIONS: dict[str, Function] = {
             "soft_threshold",
             1,
             r"\max(x - 1, 0) + \min(x + 1, 0)",
-            lambda m, x: m.maximum(x - 1, 0 * x) + m.minimum(x + 1, 0 * x),
+            lambda m, x: m.maximum(x - 1, 0) + m.minimum(x + 1, 0),
             (1, 2, 1),
             low=-2,
             high=2,
@@ -335,7 +345,7 @@ FUNCTIONS: dict[str, Function] = {
             "step",
             1,
             r"[x \geq 0]",
-            lambda m, x: m.where(x < 0, 0 * x, 0 * x + 1),
+            lambda m, x: m.where(x < 0, 0, 1),
             (1, 2, 1),
             low=-3,
             high=3,
@@ -345,7 +355,7 @@ FUNCTIONS: dict[str, Function] = {
             "indicator",
             1,
             r"[x = 0]",
-            lambda m, x: m.where(x == 0, 0 * x + 1, 0 * x),
+            lambda m, x: m.where(x == 0, 1, 0),
             (1, 3, 1),
             low=-3,
             high=3,

@@ -76,17 +76,17 @@ class Network:
             if len(inner) != outer.shape[1]:
                 raise ValueError(f"matrix {k} gives {len(inner)} values but matrix {k + 1} takes {outer.shape[1]}")
         sizes = [len(w) for w in matrices]
-        given = [[0] * n for n in sizes] if biases is None else biases
-        given = checks.listed(f"the biases {checks.shown(given)} were given; wanted a list of vectors", given)
+        biases = [[0] * n for n in sizes] if biases is None else biases
+        given = checks.listed(f"the biases {checks.shown(biases)} were given; wanted a list of vectors", biases)
         vectors = [_entries(b, 1, f"bias {k}") for k, b in enumerate(given, 1)]
-        given = [[""] * n for n in sizes[:-1]] if names is None else names
-        wanted = f"the names {checks.shown(given)} were given; wanted a list of names for each hidden layer"
-        layers = tuple(tuple(checks.listed(wanted, layer)) for layer in checks.listed(wanted, given))
+        names = [[""] * n for n in sizes[:-1]] if names is None else names
+        sentence = f"the names {checks.shown(names)} were given; wanted a list of names for each hidden layer"
+        layers = tuple(tuple(checks.listed(sentence, layer)) for layer in checks.listed(sentence, names))
         if not all(isinstance(name, str) for layer in layers for name in layer):
-            raise TypeError(wanted)
-        for what, given, wanted in (("biases", vectors, sizes), ("names", layers, sizes[:-1])):
-            if [len(layer) for layer in given] != wanted:
-                raise ValueError(f"{what} for {[len(layer) for layer in given]} units were given; wanted {wanted}")
+            raise TypeError(sentence)
+        for what, lists, wanted in (("biases", vectors, sizes), ("names", layers, sizes[:-1])):
+            if [len(one) for one in lists] != wanted:
+                raise ValueError(f"{what} for {[len(one) for one in lists]} units were given; wanted {wanted}")
         exact = all(isinstance(value, Rational) for a in matrices + vectors for value in a.flat)
         arrays = [to_fractions(a) if exact else a.astype(np.float64) for a in matrices + vectors]
         for array in arrays:
@@ -154,9 +154,9 @@ class Network:
         >>> [layer.tolist() for layer in Network([[[1], [-1]], [[1.0, -1.0]]]).activations(-5)]
         [[-5.0], [0.0, 5.0], [-5.0]]
         """
-        inputs = checks.inputs("the network", inputs, self.arity, exact=self.exact)
-        exact = isinstance(inputs[0], Fraction)
-        values, zero = (np.array(inputs, dtype=object), Fraction(0)) if exact else (np.stack(inputs), 0.0)
+        given = checks.inputs("the network", inputs, self.arity, exact=self.exact)
+        exact = isinstance(given[0], Fraction)
+        values, zero = (np.array(given, dtype=object), Fraction(0)) if exact else (np.stack(given), 0.0)
         layers = [values]
         for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             values = np.tensordot(w.astype(values.dtype), values, axes=1)
@@ -380,7 +380,7 @@ def node_names(widths: Sequence[int]) -> list[list[str]]:
 
 
 def linear_formula(row, bias, inputs: Sequence[str]) -> str:
-    """Write Σ row·inputs + bias as text: floats with three decimals, ones left out, and what would print as zero.
+    """Write Σ row·inputs + bias as text: floats with three decimals, without ones and what would print as zero.
 
     >>> linear_formula([1, Fraction(-1, 2), 0], 0, ["a", "b", "c"])
     'a - 1/2 b'

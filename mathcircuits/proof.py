@@ -163,8 +163,8 @@ def find_network(
         if function.domain and not all(map(_contains, function.domain, point)):
             name, sets = function.name, _domain_text(function.domain)
             raise ValueError(f"the point {_text(point)} was given; wanted points of the domain {sets} of {name}")
-    excluding = checks.listed(f"excluding={checks.shown(excluding)} was given; wanted a list of networks", excluding)
-    excluding = [_signed_rows(network, (function.arity, units, 1), bias) for network in excluding]
+    networks = checks.listed(f"excluding={checks.shown(excluding)} was given; wanted a list of networks", excluding)
+    excluded = [_signed_rows(network, (function.arity, units, 1), bias) for network in networks]
     for signs in itertools.combinations_with_replacement((1, 0, -1), units):
         solver, one = _solver(timeout), (Fraction(1),) * bias  # an input that is always 1 is what a bias multiplies
         w = [[z3.Real(f"w{j}_{i}") for i in range(function.arity + bias)] for j in range(units)]
@@ -173,7 +173,7 @@ def find_network(
             z = [z3.Sum([_number(x) * v for x, v in zip(point + one, row, strict=True)]) for row in w]
             value = z3.Sum([s * _relu(v) for s, v in zip(signs, z, strict=True)] + [constant])
             solver.add(value == _number(y))
-        for units_of_it, end in excluding:
+        for units_of_it, end in excluded:
             for order in itertools.permutations(units_of_it):
                 if tuple(sign for sign, _ in order) == signs:
                     numbers = [_number(c) for _, row in order for c in row] + [_number(end)]
@@ -195,9 +195,10 @@ def find_network(
 def _signed_rows(
     network: Network, widths: tuple[int, ...], bias: bool
 ) -> tuple[list[tuple[int, np.ndarray]], Fraction]:
-    """Return for each hidden unit the sign of its outgoing weight, and incoming weights that have taken up its size.
+    """Return what tells a network whatever the scale and order of its hidden units.
 
-    With biases, the unit's is the last of the row. And the bias of the output.
+    For each unit the sign of its outgoing weight, and its incoming weights (with biases, its own is the last) times the
+    size of that weight; and the bias of the output.
     """
     checks.instance("to be excluded,", network, Network)
     if network.widths != widths or not (bias or network.bias_free):
@@ -288,7 +289,8 @@ def _points(domain: Sequence[Set] | None, arity: int) -> Ratios:
     ends = [Fraction(end) for intervals in sets for pair in intervals for end in pair if abs(end) < math.inf]
     denominator = PARTS * math.lcm(2, *(end.denominator for end in ends))
     largest = denominator * (8000 + max(map(math.ceil, map(abs, ends)), default=0))
-    dtype, rows = np.int64 if 4 * largest < WHOLE else object, []
+    dtype = np.int64 if 4 * largest < WHOLE else object
+    rows: list[np.ndarray] = []
 
     def some(values: Sequence, indices: np.ndarray) -> np.ndarray:
         return np.array([int(Fraction(value) * denominator) for value in values], dtype=dtype)[indices]

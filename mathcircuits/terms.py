@@ -67,7 +67,7 @@ class Comparison(Expression):
     def __eq__(self, other):
         raise TypeError("a comparison was compared; wanted terms on both sides, and &, | and ~ between comparisons")
 
-    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    __ne__ = __eq__
 
 
 class Term(Expression):

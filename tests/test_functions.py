@@ -176,10 +176,15 @@ def test_numbers_stand_for_arrays_and_tensors():
     assert (
         both(torch.tensor([1.0, 3.0]), 2).tolist() == both(torch.tensor([1.0, 3.0]), np.float64(2)).tolist() == [1, 2]
     )
+    assert torch.equal(both(2, torch.tensor([1.0, 3.0])), torch.tensor([1.0, 2.0]))
+    assert FUNCTIONS["identity"](torch.tensor([1, 3])).dtype == torch.float64
+    FUNCTIONS["identity"](np.zeros(3))[0] = 7  # not read-only
     assert both(2, torch.tensor([1, 3])).tolist() == [1, 2] and both([1, 3], 2).tolist() == [1, 2]
 
 
 def test_numpy_and_torch_have_more():
+    real = Function("real", 1, "x", lambda m, x: m.real(x) + 0 * m.shape(x)[0], (1, 2, 1))
+    assert real(np.array([3.0])).tolist() == [3]
     square = Function("square", 1, "x^2", lambda m, x: m.square(x), (1, 2, 1))
     assert square(np.array([3.0])).tolist() == square(torch.tensor([3.0])).tolist() == [9]
     product = Function("product", 2, "x y", lambda m, x, y: x * y - x**2 / y, (2, 2, 1))
@@ -212,6 +217,10 @@ def test_true_ones_are_proved():
         ("m.minimum(m.abs(-3), 5) / 2", Network([[[0]]], [[1.5]])),
         ("np.float32(.1) * x1 + np.int8(3)", Network([[[np.float32(0.1)]]], [[3]])),
         ("m.where((x1 > 0) & (x1 < 1) | ~(x1 < 2), 0, 0) + abs(x1)", circuits.absolute_value()),
+        ("m.where((3 > 2) & (x1 > 0) | (2 > 3), x1, 0)", circuits.positiveness_detector()),
+        ("m.where((2 > 3) | (x1 > 0) & (3 > 2), x1, 0)", circuits.positiveness_detector()),
+        ("m.where((3 > 2) | (x1 > 0), x1, 0)", Network([[[1]]])),
+        ("m.where((2 > 3) & (x1 > 0), 1, x1)", Network([[[1]]])),
         ("m.where(True, 2, x1) * x1 / 2 + sum([x1, -x1])", Network([[[1]]])),
         ("+x1 - (0 - x1) - x1", Network([[[1]]])),
         ("m.where(x1 != 3, x1, 3)", Network([[[1]]])),
@@ -306,6 +315,14 @@ def test_what_was_the_same_object_once_is_no_branch():
     """A choice among numbers is made at once, but ``is`` must not tell."""
     function = Function("f", 1, "", lambda m, x: x if m.maximum(x, 0) is x else 7 * x, (1, 1))
     assert function(5) == 35 and prove_equal(Network([[[7]]]), function)
+
+
+def test_an_input_that_was_kept_is_no_value():
+    kept = []
+    function = Function("f", 1, "", lambda m, x: kept[0] if kept else kept.append(x) or x, (1, 1))
+    assert function.terms()[0].operation == "input"
+    with pytest.raises(TypeError, match="^the definition of f gives "):
+        function(3)
 
 
 @pytest.mark.parametrize(

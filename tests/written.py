@@ -293,4 +293,6 @@ def changed(rng, tree):
     k = one_of(rng, [k for k in range(1, len(tree)) if not (tree[0] == "/" and k == 2)])
     if tree[0] == "*" and isinstance(tree[k], str) and "x" in tree[k]:
         return tree
-    return (*tree[:k], changed(rng, tree[k]), *tree[k + 1 :])
+    new = (*tree[:k], changed(rng, tree[k]), *tree[k + 1 :])
+    # Python compares numbers by itself, and ~ of what it gives is an integer.
+    return tree if tree[0] in COMPARISONS and not exact(new) else new
