@@ -20,6 +20,13 @@ Names = tuple[tuple[str, ...], ...]
 to_fractions = np.vectorize(lambda v: Fraction(v.item() if isinstance(v, np.generic) else v), otypes=[object])
 
 
+def _listed(what: str, value, wanted: str) -> Iterable:
+    """Let through a list, as ``checks.listed`` does. Networks are made by the thousand, and a sentence takes time."""
+    if isinstance(value, list | tuple):
+        return value
+    return checks.listed(f"{what} {checks.shown(value)} were given; wanted {wanted}", value)
+
+
 def _entries(values, ndim: int, what: str) -> np.ndarray:
     """Return a new array (dtype object) of finite real numbers, whatever holds them."""
     if isinstance(values, torch.Tensor):
@@ -68,7 +75,7 @@ class Network:
     names: Names = field(repr=False)
 
     def __init__(self, weights: Iterable, biases: Iterable | None = None, names: Iterable | None = None):
-        given = checks.listed(f"the weights {checks.shown(weights)} were given; wanted a list of matrices", weights)
+        given = _listed("the weights", weights, "a list of matrices")
         matrices = [_entries(w, 2, f"matrix {k}") for k, w in enumerate(given, 1)]
         if not matrices:
             raise ValueError("a network of no layers was given; wanted at least one matrix")
@@ -77,16 +84,16 @@ class Network:
                 raise ValueError(f"matrix {k} gives {len(inner)} values but matrix {k + 1} takes {outer.shape[1]}")
         sizes = [len(w) for w in matrices]
         biases = [[0] * n for n in sizes] if biases is None else biases
-        given = checks.listed(f"the biases {checks.shown(biases)} were given; wanted a list of vectors", biases)
+        given = _listed("the biases", biases, "a list of vectors")
         vectors = [_entries(b, 1, f"bias {k}") for k, b in enumerate(given, 1)]
         names = [[""] * n for n in sizes[:-1]] if names is None else names
-        sentence = f"the names {checks.shown(names)} were given; wanted a list of names for each hidden layer"
-        layers = tuple(tuple(checks.listed(sentence, layer)) for layer in checks.listed(sentence, names))
+        wanted = "a list of names for each hidden layer"
+        layers = tuple(tuple(_listed("the names", layer, wanted)) for layer in _listed("the names", names, wanted))
         if not all(isinstance(name, str) for layer in layers for name in layer):
-            raise TypeError(sentence)
-        for what, lists, wanted in (("biases", vectors, sizes), ("names", layers, sizes[:-1])):
-            if [len(one) for one in lists] != wanted:
-                raise ValueError(f"{what} for {[len(one) for one in lists]} units were given; wanted {wanted}")
+            raise TypeError(f"the names {checks.shown(names)} were given; wanted {wanted}")
+        for what, lists, counts in (("biases", vectors, sizes), ("names", layers, sizes[:-1])):
+            if [len(one) for one in lists] != counts:
+                raise ValueError(f"{what} for {[len(one) for one in lists]} units were given; wanted {counts}")
         exact = all(isinstance(value, Rational) for a in matrices + vectors for value in a.flat)
         arrays = [to_fractions(a) if exact else a.astype(np.float64) for a in matrices + vectors]
         for array in arrays:

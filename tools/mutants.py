@@ -9,19 +9,25 @@ test named beside it runs on the copy. Before that, all the tests that are named
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("mathcircuits", "studies", "tests", "tools")  # what may be broken, and what runs; the rest is linked to
 LEFT_OUT = (".git", ".venv", "build")
 SECONDS = 300  # a test that takes longer has noticed: nobody would wait for it
+# Imports take longer than most of the tests: they are done once, in a process of which each test run is a fork.
+PROCESSES = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
+PRELOADED = ["torch", "matplotlib.pyplot", "seaborn", "scipy.stats", "sympy", "z3", "jupyter_client", "nbformat"]
 
 
 class Fault(NamedTuple):
@@ -62,15 +68,33 @@ def run(fault: Fault | None, tests: list[str], root: Path = ROOT) -> tuple[int, 
                 os.symlink(path, Path(folder, path.name))
         if fault:
             Path(folder, fault.file).write_text(broken(fault, root), encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-        environment = os.environ | {"PYTHONPATH": folder, "OMP_NUM_THREADS": "1"}
-        options = {"cwd": folder, "env": environment, "capture_output": True, "text": True, "timeout": SECONDS}
-        try:
-            done = subprocess.run(command, **options)
-        except subprocess.TimeoutExpired:
+        process = PROCESSES.Process(target=_pytest, args=(folder, tests))
+        process.start()
+        process.join(SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
             return 1, f"nothing within {SECONDS} s"
-    failed = [line.split(" - ")[0] for line in done.stdout.split("\n") if line.startswith(("FAILED ", "ERROR "))]
-    return done.returncode, failed[0] if failed else done.stdout[-2000:] + done.stderr[-2000:]
+        said = Path(folder, "said").read_text(encoding="utf-8")
+    failed = [line.split(" - ")[0] for line in said.split("\n") if line.startswith(("FAILED ", "ERROR "))]
+    return process.exitcode, failed[0] if failed else said[-2000:]
+
+
+def _pytest(folder: str, tests: list[str]) -> None:
+    """Run tests in this process, in a folder, and end it with their exit status, or 3 if they cannot run."""
+    status = 3
+    try:
+        os.chdir(folder)
+        os.environ["PYTHONPATH"] = folder
+        sys.path.insert(0, folder)
+        with (
+            open("said", "w", encoding="utf-8") as said,
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+        ):
+            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])
+    finally:
+        os._exit(status)
 
 
 def judged(fault: Fault, root: Path = ROOT) -> tuple[str, str]:
@@ -87,6 +111,8 @@ def main(names: list[str] | None = None, faults: tuple[Fault, ...] = FAULTS, roo
     chosen = [fault for fault in faults if not names or any(name in Path(fault.file).name for name in names)]
     for fault in chosen:
         broken(fault, root)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    PROCESSES.set_forkserver_preload(PRELOADED)
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         tests = sorted({test for fault in chosen for test in fault.test.split()})
