@@ -137,7 +137,7 @@ class OptimalRuns(Runs):
         >>> print(train_optimal(FUNCTIONS["minimum"], seeds=range(10)).report())
         minimum (2, 3, 1), 10 seeds, 10 attempts: 10 exact on the inputs tried
         10 of 10 proved for all real inputs; 2 different networks
-        No network of one hidden layer has fewer than 3 units.
+        No network of one hidden layer computes it with fewer than 3 units.
         """
         proofs, where = self.proofs(), "for all real inputs" if self.function.domain is None else "on the whole domain"
         proved = {network for network, proof in zip(self.rounded, proofs, strict=True) if proof}
@@ -145,13 +145,14 @@ class OptimalRuns(Runs):
         lines[1] += f"; {len(proved)} different network{'s' * (len(proved) != 1)}" * bool(proved)
         exact = Counter(getattr(proof, "status", None) for proof, yes in zip(proofs, self.exact, strict=True) if yes)
         if exact["refuted"]:
-            lines.append(f"{exact['refuted']} exact on the inputs tried, but not {where.removeprefix('for ')}")
+            lines.append(f"{exact['refuted']} exact on the inputs tried, but not {where}")
         if exact[None]:
             lines.append(f"{exact[None]} exact on the inputs tried, but near no small fractions: nothing is proved")
         smallest = min(proved, key=lambda network: sum(network.widths), default=None)
         if smallest is not None and len(smallest.widths) == 3 and self.function.domain is None:
-            units = fewest_units(smallest)
-            lines.append(f"No network of one hidden layer has fewer than {units} unit{'s' * (units != 1)}.")
+            fewest = fewest_units(smallest)
+            units = f"{fewest} unit{'s' * (fewest != 1)}"
+            lines.append(f"No network of one hidden layer computes it with fewer than {units}.")
         elif self.tried:
             fewer = [t for t in self.tried if t.exact == 0 and sum(t.widths) == sum(self.widths) - 1]
             lines += [f"With {t.widths} none of {t.attempts} attempts was exact." for t in fewer]
