@@ -1,6 +1,7 @@
 """Mathematical circuits in the smallest neural networks: derived, proved, trained, compared."""
 
 from mathcircuits import circuits
+from mathcircuits.failures import why_failed
 from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
 from mathcircuits.forms import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
 from mathcircuits.functions import BITS, FUNCTIONS, Function
@@ -62,4 +63,5 @@ __all__ = [
     "train",
     "train_optimal",
     "use_style",
+    "why_failed",
 ]
