@@ -25,8 +25,9 @@ figures: run  ## the same: figures are exported by the notebooks
 slides: | $(VENV)/.installed  ## build the slides from the notebooks and figures as they are, in seconds
 	$(BIN)/python tools/slides.py
 
-study: | $(VENV)/.installed  ## make the runs that notebook 12 reads anew, in minutes; after an interruption it goes on
+study: | $(VENV)/.installed  ## make the runs that notebooks 08, 09 and 12 read anew, in minutes; 12's go on after an interruption
 	$(BIN)/python studies/compare_regimens.py
+	$(BIN)/python studies/train_on.py
 
 certificates: build/certificates  ## write the certificates where something changed, and check them all
 	$(PYTHON) certificates/check.py certificates/*.json
@@ -70,7 +71,7 @@ build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt constraints.txt 
 	@$(BIN)/jupyter nbconvert --log-level=WARN --to notebook --coalesce-streams --inplace $(@D)/executed.ipynb
 	@mv $(@D)/started $@
 
-$(patsubst %,build/%/executed,$(filter %12_training_regimens,$(NAMES))): $(wildcard studies/*.py notebooks/data/*.csv)
+$(patsubst %,build/%/executed,$(filter %08_every_seed %09_predicting_the_weights %12_training_regimens,$(NAMES))): $(wildcard studies/*.py notebooks/data/*.csv)
 
 build/19_proofs_to_check/executed: build/certificates $(wildcard certificates/*.py notebooks/data/witnesses.csv)
 build/certificates: $(PACKAGE) tools/certificates.py | $(VENV)/.installed
