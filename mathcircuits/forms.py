@@ -266,7 +266,7 @@ def spread(rows: np.ndarray, box) -> tuple:
     """Least and greatest value of rows · (x, 1) on a box: one pair (low, high), or one for each input.
 
     >>> [v.tolist() for v in spread(np.array([[1, -1, 0], [1, 0, 2]]), (-1, 1))]
-    [[-2, 1], [2, 3]]
+    [[-2.0, 1.0], [2.0, 3.0]]
     """
     low, high = np.array(box, dtype=object).T
     low, high = (to_fractions(v) if rows.dtype == object else np.asarray(v, dtype=float) for v in (low, high))

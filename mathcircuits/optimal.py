@@ -593,7 +593,7 @@ def fewest_units(network: Network) -> int:
     The function bends along K planes, by κ_k at n_k · x = t_k, and each plane needs a unit, which faces one of two
     ways: κ relu(-z) = κ relu(z) - κ z. What is missing then is a linear map. Units on both sides of plane k make any
     multiple of n_k · x, for one unit more; whatever is left takes two units for each dimension of its rank. (For one
-    output: Dereich and Kassing 2021, "On minimal representations of shallow ReLU networks". Notebook 13 derives it.)
+    output: Dereich and Kassing 2021, "On minimal representations of shallow ReLU networks". Notebook A1 proves it.)
 
     Raises:
         TypeError: what is no network, or one of floats. ValueError: more or fewer hidden layers.
