@@ -154,7 +154,7 @@ def test_slide_without_notes_is_refused():
 
 def test_numbers_have_commas():
     """A number on a slide is drawn as the same number typed."""
-    for number in ({"solved": 3031}, {"units": 6628}, {"nameless": 0}):
+    for number in ({"solved": 3031}, {"units": 6628}, {"fresh_stuck_solved": 0}):
         ((key, value),) = number.items()
         assert FACTS["notebooks"]["08"]["numbers"][key] == value
         drawn, typed = (compiled(GOOD.replace("BODY", text)) for text in (f'#number("08", "{key}")', f"{value:,}"))
