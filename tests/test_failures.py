@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import train_on as study
 
 from mathcircuits import FUNCTIONS, circuits, train, why_failed
 from mathcircuits.failures import idle_unit
@@ -140,3 +141,12 @@ def test_what_cannot_be_named():
             why_failed(bad, circuits.identity())
     with pytest.raises(ValueError, match="diverged"):
         why_failed(replace(runs, loss=runs.loss * np.inf), circuits.identity())
+
+
+def test_rows_of_the_study():
+    runs = train(FUNCTIONS["negative_identity"], seeds=range(10, 40))  # 22 is late
+    longer = train(FUNCTIONS["negative_identity"], seeds=runs.seeds[~runs.solved], steps=1000, records=10)
+    rows = {seed: (name, arrives) for _, seed, name, arrives in study.rows(runs, longer)}
+    assert sorted(rows) == runs.seeds[~runs.solved].tolist()
+    assert rows.pop(22) == ("on its way", 600)
+    assert all(name in ("wrong signs", "out of reach") and arrives == "" for name, arrives in rows.values())
