@@ -108,7 +108,7 @@ class OptimalRuns(Runs):
 
     @property
     def exact(self) -> np.ndarray:
-        """(n_seeds,) True where the final loss is below 1e-20: exact up to rounding, on the inputs drawn."""
+        """(n_seeds,) True where the final loss is below 1e-20: exact up to rounding, on the inputs tried."""
         return self.loss[:, -1] < EXACT
 
     @cached_property
@@ -120,7 +120,7 @@ class OptimalRuns(Runs):
     def proofs(self) -> list[Proof | None]:
         """Decide for every seed whether its rounded network is the function, on its whole domain; None if it has none.
 
-        Exact on the inputs drawn is not exact everywhere: a unit may bend outside of the range of the inputs.
+        Exact on the inputs tried is not exact everywhere: a unit may bend outside of the range of the inputs.
 
         >>> from mathcircuits import FUNCTIONS
         >>> runs = train_optimal(FUNCTIONS["absolute_value"], seeds=range(3))
@@ -135,9 +135,9 @@ class OptimalRuns(Runs):
 
         >>> from mathcircuits import FUNCTIONS
         >>> print(train_optimal(FUNCTIONS["minimum"], seeds=range(10)).report())
-        minimum (2, 3, 1), 10 seeds, 10 attempts: 10 exact on the inputs drawn
+        minimum (2, 3, 1), 10 seeds, 10 attempts: 10 exact on the inputs tried
         10 of 10 proved for all real inputs; 2 different networks
-        No network of one hidden layer has fewer than 3 units.
+        No network of one hidden layer computes it with fewer than 3 units.
         """
         proofs, where = self.proofs(), "for all real inputs" if self.function.domain is None else "on the whole domain"
         proved = {network for network, proof in zip(self.rounded, proofs, strict=True) if proof}
@@ -145,22 +145,23 @@ class OptimalRuns(Runs):
         lines[1] += f"; {len(proved)} different network{'s' * (len(proved) != 1)}" * bool(proved)
         exact = Counter(getattr(proof, "status", None) for proof, yes in zip(proofs, self.exact, strict=True) if yes)
         if exact["refuted"]:
-            lines.append(f"{exact['refuted']} exact on the inputs drawn, but not {where.removeprefix('for ')}")
+            lines.append(f"{exact['refuted']} exact on the inputs tried, but not {where}")
         if exact[None]:
-            lines.append(f"{exact[None]} exact on the inputs drawn, but near no small fractions: nothing is proved")
+            lines.append(f"{exact[None]} exact on the inputs tried, but near no small fractions: nothing is proved")
         smallest = min(proved, key=lambda network: sum(network.widths), default=None)
         if smallest is not None and len(smallest.widths) == 3 and self.function.domain is None:
-            units = fewest_units(smallest)
-            lines.append(f"No network of one hidden layer has fewer than {units} unit{'s' * (units != 1)}.")
+            fewest = fewest_units(smallest)
+            units = f"{fewest} unit{'s' * (fewest != 1)}"
+            lines.append(f"No network of one hidden layer computes it with fewer than {units}.")
         elif self.tried:
-            fewer = [t for t in self.tried if sum(t.widths) < sum(self.widths) and len(t.widths) == len(self.widths)]
-            lines += [f"{t.widths} was exact in {t.exact} of {t.attempts} attempts" for t in fewer]
+            fewer = [t for t in self.tried if t.exact == 0 and sum(t.widths) == sum(self.widths) - 1]
+            lines += [f"With {t.widths} none of {t.attempts} attempts was exact." for t in fewer]
         return "\n".join(lines)
 
     def __str__(self) -> str:
         counts = Counter(net.widths for net, exact in zip(self.rounded, self.exact, strict=True) if exact and net)
         text = f"{self.function.name} {self.widths}, {len(self.seeds):,} seeds, {self.attempts.sum():,} attempts: "
-        text += f"{self.exact.sum():,} exact on the inputs drawn"
+        text += f"{self.exact.sum():,} exact on the inputs tried"
         if set(counts) <= {self.widths}:
             return text
         return f"{text}, of them {', '.join(f'{n:,} of widths {w}' for w, n in counts.most_common())}"
@@ -208,7 +209,7 @@ def train_optimal(
     >>> from mathcircuits import FUNCTIONS, canonical, snap
     >>> runs = train_optimal(FUNCTIONS["absolute_value"], seeds=range(10))
     >>> print(runs)
-    absolute_value (1, 2, 1), 10 seeds, 16 attempts: 10 exact on the inputs drawn
+    absolute_value (1, 2, 1), 10 seeds, 16 attempts: 10 exact on the inputs tried
     >>> {str(network) for network in runs.rounded}
     {'h1 = relu(x)\\nh2 = relu(-x)\\ny = h1 + h2'}
     """
@@ -233,7 +234,7 @@ def train_optimal(
     attempts, evaluations = np.zeros(len(seeds), dtype=int), np.zeros(len(seeds), dtype=int)
     with bar(total=len(seeds), desc=function.name, progress=progress) as finished:
         for attempt in range(recipe.attempts):
-            new = _attempt(task, [_stream(seeds[row], attempt) for row in todo], widths, recipe)
+            new = _attempt(task, [stream(seeds[row], attempt) for row in todo], widths, recipe)
             attempts[todo] += 1
             evaluations[todo] += n_inputs * new[1][:, -1].numpy()
             best = best or [t.clone() for t in new]
@@ -296,13 +297,13 @@ def _search(task: _Task, recipe: Recipe, tried: list[Tried], progress: Callable)
     n_in, n_out = len(task.x), len(task.y) // task.x.shape[1]
 
     def smallest(widths, attempts) -> Network | None:
-        """The smallest of the exact networks, in canonical form, among the first attempts with one."""
+        """The smallest exact network, in canonical form, of the first group of attempts that has one."""
         for begin in range(0, attempts, GROUP):
-            names = [_stream(k, 0, 0, 1) for k in range(begin, min(begin + GROUP, attempts))]
-            loss, _, *_ = new = _attempt(task, names, widths, recipe)
-            exact, depth = (loss[:, -1] < EXACT).nonzero()[:, 0].tolist(), len(widths) - 1
-            final, biases = new[2 + 2 * depth : 2 + 3 * depth], new[2 + 3 * depth : 2 + 4 * depth]
-            networks = [Network([w[k] for w in final], [b[k] for b in biases]) for k in exact]
+            names = [stream(k, 0, 0, 1) for k in range(begin, min(begin + GROUP, attempts))]
+            loss, _, *ends, _ = _attempt(task, names, widths, recipe)
+            weights, biases = ends[len(ends) // 2 : -len(ends) // 4], ends[-len(ends) // 4 :]  # the final ones
+            exact = (loss[:, -1] < EXACT).nonzero()[:, 0].tolist()
+            networks = [Network([w[k] for w in weights], [b[k] for b in biases]) for k in exact]
             progress()
             if networks:
                 break
@@ -322,11 +323,12 @@ def _search(task: _Task, recipe: Recipe, tried: list[Tried], progress: Callable)
             f"{GROUP} attempts each with {', '.join(str(t.widths) for t in tried)}"
         )
     while not _proved_smallest(found, task.function):
-        layers = sorted(range(1, len(found.widths) - 1), key=lambda k: -found.widths[k])
-        fewer = [tuple(n - (k == layer) for k, n in enumerate(found.widths)) for layer in layers]
-        found, last = next(filter(None, (smallest(w, recipe.attempts) for w in fewer if min(w) > 0)), None), found
-        if found is None:
-            return last.widths
+        hidden = sorted(range(1, len(found.widths) - 1), key=lambda k: -found.widths[k])
+        fewer = [tuple(n - (k == layer) for k, n in enumerate(found.widths)) for layer in hidden]
+        smaller = next(filter(None, (smallest(w, recipe.attempts) for w in fewer if min(w) > 0)), None)
+        if smaller is None:
+            break
+        found = smaller
     return found.widths
 
 
@@ -338,8 +340,14 @@ def _proved_smallest(network: Network, function: Function) -> bool:
     return distance < NEAR and bool(prove_equal(rounded, function)) and fewest_units(rounded) == network.widths[1]
 
 
-def _stream(*numbers: int) -> int:
-    """The seed that an attempt draws from: (seed, attempt); torch's generator reads 32 bits. Attempt 0 is the seed."""
+def stream(*numbers: int) -> int:
+    """Return the seed that the attempt of a seed draws its initial weights from; attempt 0 draws from the seed itself.
+
+    torch's generator reads 32 bits of it.
+
+    >>> stream(7, 0), stream(7, 1), stream(8, 1)
+    (7, 369571992, 3990686019)
+    """
     if numbers[1:] == (0,):
         return int(numbers[0])
     return int(np.random.SeedSequence([int(n) for n in numbers]).generate_state(1)[0])

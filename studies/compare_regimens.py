@@ -1,9 +1,10 @@
-"""The study of notebook 12: which regimens of training end in the optimal circuit?
+"""The study of notebook 12: which regimens of training end in the smallest network, how often, and at what cost?
 
     python studies/compare_regimens.py      makes every run of the design and writes notebooks/data/regimens.csv
 
-It takes some minutes on two cores. Finished runs are kept in build/: after an interruption, the same command goes on
-from there. The table is written once all runs are done, whole. Runs kept by other code than the present are not used.
+It takes some minutes on two cores. Finished runs are kept in build/: after an interruption, even a sudden one, the same
+command goes on from there. The table is written once all runs are done, whole. Runs kept by other code than the present
+are not used.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import multiprocessing
 import os
 import platform
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from unittest import mock
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,21 +36,27 @@ from mathcircuits import (
     FUNCTIONS,
     Function,
     Network,
+    OptimalRuns,
+    Recipe,
+    Runs,
     canonical,
-    optimal,
     prove_equal,
+    pytorch_init,
     read,
     snap,
     train,
     train_optimal,
 )
-from mathcircuits.training import Runs, pytorch_init
+from mathcircuits.optimal import stream
+from mathcircuits.training import SOLVED_BELOW
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE, PART = ROOT / "notebooks/data/regimens.csv", ROOT / "build/regimens.part.csv"
-NAMES = ["identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum", "minimum_of_four"]
+SIX = ["identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum"]
+DEEP = ["minimum_of_three", "minimum_of_four"]  # which need two hidden layers
 STEPS, BATCH = 1000, 32  # of the optimisers that go by gradients
-NEWTON_STEPS, NEWTON_INPUTS = 40, 256  # of Gauss-Newton, which sees the same inputs at every step
+NEWTON = Recipe(wide=1, fit=40, polish=0, simplify=False, attempts=1)  # Gauss-Newton and nothing else
+NEWTON_INPUTS = 256  # which it sees at every step
 
 # --- the factors ------------------------------------------------------------------------------------------------------
 
@@ -128,27 +137,57 @@ def with_schedule(optimizer: str, schedule: str, steps: int):
 
 # --- the design -------------------------------------------------------------------------------------------------------
 
-PARTS = ("restarts", "width", "decay", "choice", "repair", "polish", "zeros")
-FACTORS = ("function", "regimen", "optimizer", "init", "width", "decay", "rate", "schedule", "seeds")
+FACTORS = ("function", "regimen", "optimizer", "init", "width", "decay", "rate", "schedule", "seeds", "most")
 SCORES = ("solved", "read", "smallest", "exact")
+COUNTS = ("attempts", "evaluations", "widths")
+FIELDS = (*FACTORS, *SCORES, *COUNTS, "seconds")
+FRESH = 100_000  # the first seed of all regimens but the plain ones, so that what was chosen by these is confirmed
+MOST = 200  # attempts for a seed, for all regimens that may begin again
+
+# Of each optimiser the plain regimen that takes the fewest attempts for a smallest network, on the mean of the six
+# functions: `best` finds them in the table of plain runs.
+BEST = [
+    {"optimizer": "sgd", "init": "xavier", "width": 1, "decay": 1e-4, "rate": 3, "schedule": "cosine"},
+    {"optimizer": "momentum", "init": "pytorch", "width": 2, "decay": 1e-4, "rate": 3, "schedule": "cosine"},
+    {"optimizer": "adam", "init": "xavier", "width": 1, "decay": 0.0, "rate": 1, "schedule": "constant"},
+    {"optimizer": "adamw", "init": "mirrored", "width": 2, "decay": 1e-3, "rate": 3, "schedule": "cosine"},
+    {"optimizer": "gauss-newton", "init": "mirrored", "width": 1, "decay": 0.0, "rate": "", "schedule": ""},
+]
+# The recipe of ``train_optimal``, and what is left of it without one part. No repair is none after freeing a weight
+# either.
+RECIPES = {
+    "recipe": Recipe(attempts=MOST),
+    "narrow": Recipe(wide=1, decay=0.0, attempts=MOST),  # nothing to remove: Gauss-Newton, polish, zeros and restarts
+    "one attempt": Recipe(attempts=1),
+    "no width": Recipe(attempts=1, wide=1),
+    "no decay": Recipe(attempts=1, decay=0.0),
+    "no choice": Recipe(attempts=1, prune="first"),
+    "no repair": Recipe(attempts=1, repair=0),
+    "no polish": Recipe(attempts=1, polish=0),
+    "no zeros": Recipe(attempts=1, simplify=False),
+}
+SEARCHED = [*SIX, "relu", "maximum", "absolute_sum", "sort_two", *DEEP, "median_of_three"]
 
 
 def design() -> list[dict]:
-    """Every run: its regimen ("plain", "recipe", or "no ..." with a part of the recipe left out), factors and seeds.
+    """Every run: its regimen, the levels of the factors, how many seeds, and the most attempts for each.
 
-    The plain runs are half of all combinations of optimiser, initial weights and width: those whose levels, counted
-    from 0, have an even sum. Decay, rate and schedule go round by rules, which were found by a search: every level of
-    every factor meets every level of every other about equally often, and every three of optimiser, width, decay, rate
-    and schedule meet at all their levels. (Gauss-Newton has no rate and no schedule, and meets every decay at every
-    width.) Not so with initial weights: what they do together with two others cannot be told from what these do. And as
-    half is left out, the odd levels of one large factor against its even ones cannot be told from what the other two do
-    together.
+    "plain": one attempt of each of 60 regimens, half of all combinations of optimiser, initial weights and width: those
+    whose levels, counted from 0, have an even sum. Decay, rate and schedule go round by rules, which were found by a
+    search: every level of every factor meets every level of every other about equally often, and every three of
+    optimiser, width, decay, rate and schedule meet at all their levels. (Gauss-Newton has no rate and no schedule, and
+    meets every decay at every width.) Not so with initial weights: what they do together with two others cannot be told
+    from what these do. And as half is left out, the odd levels of one large factor against its even ones cannot be told
+    from what the other two do together.
 
-    Decay is PyTorch's, the derivative of half of it times the sum of squares, in plain runs; in the others the argument
-    of ``train_optimal``.
+    "best": the best plain regimen of each optimiser, on fresh seeds, with as many attempts as the recipe may make.
+    "search": ``train_optimal`` that is not told the widths. The others: see RECIPES.
+
+    Decay is PyTorch's, the derivative of half of it times the sum of squares, in "plain" and "best"; in the others it
+    is that of the Recipe.
     """
     runs = []
-    for name in NAMES:
+    for name in [*SIX, DEEP[-1]]:
         smallest = FUNCTIONS[name].widths
         for o, optimizer in enumerate(OPTIMIZERS):
             for w, width in enumerate(WIDTHS):
@@ -166,60 +205,87 @@ def design() -> list[dict]:
                             "decay": DECAYS[(i // 2 + o % 2 + 2 * (o // 2 + w // 2)) % 3],
                             "rate": RATES[2 * (i // 2 + o // 2 + w - w // 2) % 3] if by_rate else "",
                             "schedule": SCHEDULES[(o // 2 + w + w // 2 + turned) % 2] if by_rate else "",
-                            "seeds": 1000 if smallest[0] * sum(smallest[1:-1]) * width <= 4 else 200,
+                            "seeds": 400 if smallest[0] * sum(smallest[1:-1]) * width <= 4 else 100,
+                            "most": 1,
                         }
                     )
-        for part in ("", *PARTS):
-            four = name == "minimum_of_four"
-            runs.append(
-                {
-                    "function": name,
-                    "regimen": f"no {part}" if part else "recipe",
-                    "optimizer": "gauss-newton",
-                    "init": "pytorch",
-                    "width": 1 if part == "width" else 2,
-                    "decay": 0.0 if part == "decay" else 1e-5,
-                    "rate": "",
-                    "schedule": "",
-                    "seeds": 200 if four or part else 1000,
-                }
-            )
-    return runs
+    for name in SIX + DEEP:
+        few = 20 if name in DEEP else 200
+        runs += [{"function": name, "regimen": "best", **levels, "seeds": few, "most": MOST} for levels in BEST]
+        for regimen, recipe in RECIPES.items():
+            seeds = {"recipe": 200 if name in DEEP else 1000, "narrow": few}.get(regimen, 200)
+            runs.append(_by_recipe(name, regimen, recipe, seeds))
+    return runs + [_by_recipe(name, "search", Recipe(attempts=MOST), 20) for name in SEARCHED]
+
+
+def _by_recipe(name: str, regimen: str, recipe: Recipe, seeds: int) -> dict:
+    levels = {"optimizer": "gauss-newton", "init": "pytorch", "width": recipe.wide, "decay": recipe.decay}
+    rest = {"rate": "", "schedule": "", "seeds": seeds, "most": recipe.attempts}
+    return {"function": name, "regimen": regimen, **levels, **rest}
 
 
 def _too_large(name: str, optimizer: str, width: int) -> bool:
     """What would take as long as all the rest: the minimum of four with thousands of weights."""
-    return name == "minimum_of_four" and width > (2 if optimizer == "gauss-newton" else 4)
+    return name in DEEP and width > (2 if optimizer == "gauss-newton" else 4)
+
+
+def best(table: Iterable[dict]) -> list[dict]:
+    """Of each optimiser the plain regimen with the fewest attempts for a smallest network, on the mean of SIX.
+
+    A share of 0 counts as infinitely many attempts.
+    """
+    attempts: dict[tuple, list[float]] = {}
+    levels = FACTORS[2:8]
+    for row in table:
+        if row["regimen"] == "plain" and row["function"] in SIX:
+            share = int(row["smallest"]) / int(row["seeds"])
+            attempts.setdefault(tuple(str(row[level]) for level in levels), []).append(1 / share if share else math.inf)
+    found = {}
+    for regimen in sorted(attempts, key=lambda regimen: sum(attempts[regimen])):
+        found.setdefault(regimen[0], dict(zip(levels, regimen, strict=True)))
+    return [found[optimizer] for optimizer in OPTIMIZERS]
 
 
 # --- one run ----------------------------------------------------------------------------------------------------------
 
 
+class Outcome(NamedTuple):
+    """What the seeds of a run ended in, and what that took.
+
+    networks: (network, loss) of each seed whose last attempt has a loss below 1e-4; with a larger one nothing is read
+        as its function.
+    attempts, evaluations: of all seeds together; the latter are inputs at which derivatives were evaluated.
+    widths: those of the training, or found by a search.
+    """
+
+    networks: list[tuple[Network, float]]
+    attempts: int
+    evaluations: int
+    widths: tuple[int, ...]
+
+
 def make(run: dict) -> dict:
-    """Return a run of the design with its scores: of how many seeds each is true."""
+    """Return a run of the design with its scores, its counts, and the seconds of computing that its training took."""
     torch.set_num_threads(1)
-    return run | scores(runs_of(run))
+    start = time.process_time()
+    outcome = outcome_of(run)
+    seconds = round(time.process_time() - start, 3)
+    counts = {"attempts": outcome.attempts, "evaluations": outcome.evaluations}
+    counts |= {"widths": "-".join(map(str, outcome.widths)), "seconds": seconds}
+    return run | scores(outcome.networks, FUNCTIONS[run["function"]]) | counts
 
 
-def runs_of(run: dict) -> Runs:
-    function, seeds = FUNCTIONS[run["function"]], range(run["seeds"])
-    if run["regimen"] != "plain":
-        return recipe(function, seeds, run["regimen"].removeprefix("no "))
-    widths = wide(function, run["width"])
-    options = {"seeds": seeds, "widths": widths, "init": INITS[run["init"]]}
-    if run["optimizer"] == "gauss-newton":
-        return newton(function, decay=run["decay"] / 2, **options)  # PyTorch's decay is the derivative of half of it
-    return train(
-        function,
-        steps=STEPS,
-        batch_size=BATCH,
-        lr=OPTIMIZERS[run["optimizer"]][1] * run["rate"],
-        optimizer=with_schedule(run["optimizer"], run["schedule"], STEPS),
-        weight_decay=run["decay"],
-        records=1,
-        progress=False,
-        **options,
-    )
+def outcome_of(run: dict) -> Outcome:
+    if run["regimen"] in ("plain", "best"):
+        return newton(run) if run["optimizer"] == "gauss-newton" else by_gradients(run)
+    function, recipe = FUNCTIONS[run["function"]], RECIPES.get(run["regimen"], RECIPES["recipe"])
+    widths = None if run["regimen"] == "search" else function.widths
+    return _counted(train_optimal(function, seeds=seeds_of(run), widths=widths, recipe=recipe, progress=False))
+
+
+def seeds_of(run: dict) -> range:
+    first = 0 if run["regimen"] == "plain" else FRESH
+    return range(first, first + run["seeds"])
 
 
 def wide(function: Function, width: int) -> tuple[int, ...]:
@@ -228,43 +294,61 @@ def wide(function: Function, width: int) -> tuple[int, ...]:
     return (first, *(width * n for n in hidden), last)
 
 
-def newton(function: Function, *, seeds, widths, init, decay) -> Runs:
-    """Nothing but the descent of ``train_optimal``: no pruning, no polish, no second attempt."""
-    with mock.patch.multiple(optimal, FIT=NEWTON_STEPS, POLISH=0, _simplify=lambda weights, *_: weights):
-        options = {"wide": 1, "attempts": 1, "n_inputs": NEWTON_INPUTS, "progress": False}
-        return train_optimal(function, seeds=seeds, widths=widths, init=init, decay=decay, **options)
+def newton(run: dict) -> Outcome:
+    """Nothing but the descent of ``train_optimal``: no pruning, no polish, no zeros."""
+    function = FUNCTIONS[run["function"]]
+    # PyTorch's decay is the derivative of half of it.
+    recipe = replace(NEWTON, decay=run["decay"] / 2, attempts=run["most"])
+    options = {"widths": wide(function, run["width"]), "init": INITS[run["init"]], "n_inputs": NEWTON_INPUTS}
+    return _counted(train_optimal(function, seeds=seeds_of(run), recipe=recipe, progress=False, **options))
 
 
-def recipe(function: Function, seeds, without: str) -> Runs:
-    """``train_optimal``, or one attempt of it without one of PARTS. No repair is none after freeing a weight either."""
-    options = {"attempts": 1} if without in PARTS else {}
-    options |= {"width": {"wide": 1}, "decay": {"decay": 0.0}}.get(without, {})
-    changed = {
-        "choice": {"_remove": _remove_any},
-        "repair": {"REPAIR": 0},
-        "polish": {"POLISH": 0},
-        "zeros": {"_simplify": lambda weights, *_: weights},
-    }.get(without, {})
-    with mock.patch.multiple(optimal, **changed) if changed else nullcontext():
-        return train_optimal(function, seeds=seeds, progress=False, **options)
+def by_gradients(run: dict) -> Outcome:
+    """``train``, for each seed until it ends in the smallest network, or as often as it may.
+
+    Each attempt draws its initial weights as ``train_optimal`` does, and its batches from a seed of its own.
+    """
+    function, widths, ends, attempts = FUNCTIONS[run["function"]], wide(FUNCTIONS[run["function"]], run["width"]), {}, 0
+    todo = list(seeds_of(run))
+    for attempt in range(run["most"]):
+        runs = train(
+            function,
+            seeds=todo,
+            widths=widths,
+            init=lambda seed, *rest, attempt=attempt: INITS[run["init"]](stream(seed, attempt), *rest),
+            steps=STEPS,
+            batch_size=BATCH,
+            lr=OPTIMIZERS[run["optimizer"]][1] * run["rate"],
+            optimizer=with_schedule(run["optimizer"], run["schedule"], STEPS),
+            weight_decay=run["decay"],
+            batch_seed=attempt,
+            records=1,
+            progress=False,
+        )
+        attempts += len(todo)
+        ends |= dict.fromkeys(todo) | _networks(runs)
+        todo = [s for s in todo if not (ends[s] and ends[s][1] < SOLVED_BELOW and is_small(ends[s][0], function))]
+        if not todo:
+            break
+    networks = [end for end in ends.values() if end]
+    return Outcome(networks, attempts, attempts * STEPS * BATCH, widths)
 
 
-_remove = optimal._remove
+def _counted(runs: OptimalRuns) -> Outcome:
+    networks = list(_networks(runs).values())
+    return Outcome(networks, int(runs.attempts.sum()), int(runs.evaluations.sum()), runs.widths)
 
 
-def _remove_any(weights, x, decay, candidates, zeroed, free=None, allowed=None):
-    """Instead of the unit that costs least, the first one, and nothing makes up for it at once."""
-    if free is not None:
-        return _remove(weights, x, decay, candidates, zeroed, free, allowed)
-    parameters = optimal._flatten(weights)
-    return parameters, torch.zeros(len(parameters), dtype=torch.long)
+def _networks(runs: Runs) -> dict[int, tuple[Network, float]]:
+    near = np.flatnonzero(runs.loss[:, -1] < 1e-4)
+    return {int(runs.seeds[row]): (runs.network(runs.seeds[row]), runs.loss[row, -1]) for row in near}
 
 
 # --- its scores -------------------------------------------------------------------------------------------------------
 
 
-def scores(runs: Runs) -> dict:
-    """Of how many seeds each is true. A network with a loss of 1e-4 or more is none of them.
+def scores(networks: Iterable[tuple[Network, float]], function: Function) -> dict:
+    """Of how many networks, given with their losses, each is true.
 
     solved: the loss is below 1e-6.
     smallest: solved, and once dead units are dropped and those of one direction merged, no layer has more units than
@@ -272,25 +356,34 @@ def scores(runs: Runs) -> dict:
     read: the network so reduced is as small as that, and ``read`` finds it near a circuit proved to be the function.
     exact: so near (1e-6) that rounding takes the weights to a smallest network proved to be the function.
     """
-    counts, function = dict.fromkeys(SCORES, 0), runs.function
-    for row in np.flatnonzero(runs.loss[:, -1] < 1e-4):  # with a larger loss nothing is read as its function
-        network = canonical(runs.network(runs.seeds[row]), tolerance=0.01)
-        counts["solved"] += bool(runs.solved[row])
-        if all(n <= most for n, most in zip(network.widths, function.widths, strict=True)):
-            snapped = snap(network)
+    counts = dict.fromkeys(SCORES, 0)
+    for network, loss in networks:
+        solved, reduced = loss < SOLVED_BELOW, canonical(network, tolerance=0.01)
+        counts["solved"] += bool(solved)
+        if is_small(reduced, function):
+            snapped = snap(reduced)
             optimal = is_smallest(snapped.network, function.name)
-            counts["smallest"] += bool(runs.solved[row])
+            counts["smallest"] += bool(solved)
             counts["exact"] += optimal and snapped.distance < 1e-6
             # What read tries first, at less cost; it finds whatever this finds.
-            found = optimal and largest_error(network, function) <= 0.05
-            counts["read"] += found or read(network).function == function.name
+            found = optimal and largest_error(reduced, function) <= 0.05
+            counts["read"] += found or read(reduced).function == function.name
     return counts
 
 
+def is_small(network: Network, function: Function) -> bool:
+    """Whether no layer has more units than in the smallest network, once the dead and the double ones are gone."""
+
+    def fits(network):
+        return all(n <= most for n, most in zip(network.widths, function.widths, strict=True))
+
+    return fits(network) or fits(canonical(network, tolerance=0.01))
+
+
 def largest_error(network: Network, function: Function) -> float:
-    """On a grid of about 1,000 inputs."""
+    """On a grid of about 1,000 inputs, over all outputs."""
     x = function.grid(1000).T
-    return float(np.abs(network(*x) - function(*x)).max())
+    return float(np.abs(np.subtract(network(*x), function(*x))).max())
 
 
 @cache
@@ -304,13 +397,26 @@ def is_smallest(network: Network, name: str) -> bool:
 
 
 def make_all(runs: Iterable[dict], *, processes: int = 2) -> Iterator[dict]:
-    """Make runs in processes side by side, and give each with its scores, in order, as soon as it is there."""
+    """Make runs in processes side by side, and give each with its scores as soon as it is there, in whatever order."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as executor:
+    watched = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    with ProcessPoolExecutor(processes, mp_context=context, **watched) as executor:
         try:
-            yield from executor.map(make, runs)
+            for future in as_completed([executor.submit(make, run) for run in runs]):
+                yield future.result()
         finally:
             executor.shutdown(cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    """Have this process end soon after its parent, however that ends: else it would compute on for nobody."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def key(run: dict) -> tuple:
@@ -331,32 +437,36 @@ def kept(path: Path) -> dict[tuple, dict]:
     head, *lines = path.read_text(encoding="utf-8").split("\n")
     if head != fingerprint():
         return {}
-    rows = csv.DictReader(io.StringIO("\n".join(lines[:-1])), FACTORS + SCORES)
+    rows = csv.DictReader(io.StringIO("\n".join(lines[:-1])), FIELDS)
     return {key(row): row for row in rows}
+
+
+def as_csv(rows: Iterable[dict]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, FIELDS, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write beside and rename: the file is the old one or the new one, and never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_suffix(f".{platform.node()}-{os.getpid()}.tmp")
+    whole.write_text(text, encoding="utf-8", newline="")
+    os.replace(whole, path)
 
 
 def study(runs: list[dict], table: Path = TABLE, part: Path = PART) -> None:
     """Make all runs that are not kept in part yet, and then write the table, whole or not at all."""
     done = kept(part)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(fingerprint() + "\n")
-        writer = csv.DictWriter(file, FACTORS + SCORES, lineterminator="\n")
-        writer.writerows(done.values())
+    write_whole(part, fingerprint() + "\n" + as_csv(done.values()))
+    with part.open("a", encoding="utf-8", newline="") as file:
         todo = [run for run in runs if key(run) not in done]
         made = make_all(todo, processes=os.cpu_count() or 1)
         for row in tqdm(made, "runs", len(runs), initial=len(done), disable=not sys.stderr.isatty()):
-            writer.writerow(row)
+            file.write(as_csv([row]))
             file.flush()
             done[key(row)] = row
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FACTORS + SCORES, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(done[key(run)] for run in runs)
-    table.parent.mkdir(parents=True, exist_ok=True)
-    whole = table.with_suffix(f".{platform.node()}-{os.getpid()}.tmp")
-    whole.write_text(text.getvalue(), encoding="utf-8", newline="")
-    os.replace(whole, table)
+    write_whole(table, as_csv([dict(zip(FIELDS, FIELDS, strict=True)), *(done[key(run)] for run in runs)]))
     part.unlink()
 
 

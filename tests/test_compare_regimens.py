@@ -2,18 +2,22 @@
 
 import csv
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
+from dataclasses import asdict
 from fractions import Fraction
 from itertools import combinations, pairwise, product
-from types import SimpleNamespace
-from unittest import mock
+from pathlib import Path
 
 import compare_regimens as study
 import numpy as np
 import pytest
 import torch
 
-import mathcircuits
 from mathcircuits import FUNCTIONS, Network, circuits, train
 
 PLAIN = [run for run in study.design() if run["regimen"] == "plain"]
@@ -56,16 +60,42 @@ def test_every_function_has_the_same_regimens_but_for_the_largest_networks():
         return {study.key(run | {"function": "", "seeds": ""}) for run in PLAIN if run["function"] == name}
 
     assert len(regimens("minimum")) == 60
-    assert all(regimens(name) == regimens("minimum") for name in study.NAMES[:6])
-    missing = [run for run in MINIMUM if study.key(run | {"function": "", "seeds": ""}) not in regimens(study.NAMES[6])]
+    assert all(regimens(name) == regimens("minimum") for name in study.SIX)
+    missing = [
+        run for run in MINIMUM if study.key(run | {"function": "", "seeds": ""}) not in regimens("minimum_of_four")
+    ]
     assert {(run["width"], run["optimizer"] == "gauss-newton") for run in missing} == {(4, True)} | set(
         product([16], [True, False])
     )
 
 
-def test_there_are_seeds_enough():
-    assert min(run["seeds"] for run in study.design()) >= 200
-    assert {run["seeds"] for run in study.design() if run["regimen"] == "recipe"} == {200, 1000}
+def test_seeds_and_attempts_are_as_many_as_said():
+    assert {(run["most"], run["seeds"] >= 100) for run in PLAIN} == {(1, True)}
+    rest = [run for run in study.design() if run["regimen"] != "plain"]
+    assert {run["seeds"] for run in rest if run["regimen"] == "recipe"} == {200, 1000}
+    # Whatever may begin again may do so as often as the recipe.
+    assert {run["most"] for run in rest if run["regimen"] in ("recipe", "best", "narrow", "search")} == {study.MOST}
+    assert {run["most"] for run in rest if run["regimen"].startswith(("no ", "one "))} == {1}
+    assert max(max(study.seeds_of(run)) for run in PLAIN) < min(min(study.seeds_of(run)) for run in rest)
+
+
+def test_the_best_regimen_is_chosen_by_its_attempts():
+    def row(optimizer, init, name, smallest):
+        levels = {"optimizer": optimizer, "init": init, "width": 1, "decay": 0.0, "rate": 1, "schedule": "constant"}
+        return {"regimen": "plain", "function": name, "seeds": "100", "smallest": str(smallest), **levels}
+
+    table = [row(optimizer, "he", name, 50) for optimizer in study.OPTIMIZERS for name in study.SIX]
+    # Of a larger mean share, but in one function seldom: 5 / 0.9 + 1 / 0.05 attempts are more than 6 / 0.5.
+    table += [row("adam", "xavier", name, 5 if name == "minimum" else 90) for name in study.SIX]
+    table += [row("sgd", "xavier", name, 0 if name == "minimum" else 100) for name in study.SIX]
+    table += [row("adamw", "xavier", name, 51) for name in study.SIX]
+    table += [row("adamw", "balanced", "minimum_of_four", 100)] + [row("sgd", "he", "x", 100) | {"regimen": "best"}]
+    found = {regimen["optimizer"]: regimen["init"] for regimen in study.best(table)}
+    assert found == dict.fromkeys(study.OPTIMIZERS, "he") | {"adamw": "xavier"}
+
+
+def test_the_best_regimens_of_the_study_are_those_of_its_table():
+    assert [{k: str(v) for k, v in regimen.items()} for regimen in study.BEST] == study.best(rows(study.TABLE))
 
 
 # The initial weights
@@ -120,11 +150,16 @@ def test_the_cosine_takes_the_learning_rate_to_zero():
 
 def test_a_plain_run_is_trained_as_it_says(monkeypatch):
     asked = {}
-    monkeypatch.setattr(study, "train", lambda function, **options: asked.update(options, function=function))
+
+    def training(function, **options):
+        asked.update(options, function=function)
+        return train(function, **options | {"steps": 1, "seeds": range(2), "optimizer": "sgd"})
+
+    monkeypatch.setattr(study, "train", training)
     for run in MINIMUM:
         if run["optimizer"] == "gauss-newton":
             continue
-        study.runs_of(run)
+        outcome = study.outcome_of(run)
         optimizer = asked["optimizer"](
             [torch.ones(1, requires_grad=True)], lr=asked["lr"], weight_decay=asked["weight_decay"]
         )
@@ -134,18 +169,50 @@ def test_a_plain_run_is_trained_as_it_says(monkeypatch):
         middle = {"sgd": 0.3, "momentum": 0.05, "adam": 0.03, "adamw": 0.03}[run["optimizer"]]
         assert group["lr"] == pytest.approx(middle * run["rate"]) and group["weight_decay"] == run["decay"]
         assert ("initial_lr" in group) == (run["schedule"] == "cosine")
-        assert asked["widths"] == (2, 3 * run["width"], 1) and asked["init"] is study.INITS[run["init"]]
+        assert asked["widths"] == outcome.widths == (2, 3 * run["width"], 1)
+        weights, wanted = (init(5, (2, 3, 1), False)[0] for init in (asked["init"], study.INITS[run["init"]]))
+        assert all(np.array_equal(w, v) for w, v in zip(weights, wanted, strict=True))
         assert (asked["steps"], asked["batch_size"], len(asked["seeds"])) == (1000, 32, run["seeds"])
+        assert (outcome.attempts, outcome.evaluations) == (run["seeds"], run["seeds"] * 32_000)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_seed_begins_again_until_it_ends_in_the_smallest_network(width):
+    """Against each seed on its own, one attempt after the other, written plainly."""
+    levels = {"optimizer": "adam", "init": "he", "width": width, "decay": 0.0, "rate": 1, "schedule": "constant"}
+    run = {"function": "addition", "regimen": "best", **levels, "seeds": 12, "most": 3}
+    outcome, attempts, losses = study.outcome_of(run), 0, []
+    for seed in range(study.FRESH, study.FRESH + 12):
+        for attempt in range(3):
+            attempts += 1
+            runs = train(
+                FUNCTIONS["addition"],
+                seeds=[seed if attempt == 0 else study.stream(seed, attempt)],
+                widths=(2, 2 * width, 1),
+                init=study.INITS["he"],
+                lr=0.03,
+                optimizer="adam",
+                steps=1000,
+                batch_size=32,
+                batch_seed=attempt,
+            )
+            network = study.canonical(runs.network(runs.seeds[0]), tolerance=0.01)
+            if runs.solved[0] and network.widths == (2, 2, 1):
+                break
+        if runs.loss[0, -1] < 1e-4:
+            losses.append(runs.loss[0, -1])
+    assert 12 < attempts < 36 and outcome.attempts == attempts and outcome.evaluations == attempts * 32_000
+    assert sorted(loss for _, loss in outcome.networks) == sorted(losses)
 
 
 @pytest.mark.parametrize("decay", [0.0, 1e-3])
 def test_gauss_newton_ends_where_the_gradient_with_pytorchs_decay_is_zero(decay):
     function = FUNCTIONS["absolute_value"]
     run = RUN | {"function": "absolute_value", "init": "mirrored", "width": 1, "decay": decay, "seeds": 20}
-    runs, x = study.runs_of(run), function.sample(np.random.default_rng(0), study.NEWTON_INPUTS)
+    outcome, x = study.outcome_of(run), function.sample(np.random.default_rng(0), study.NEWTON_INPUTS)
     x, gradients = torch.from_numpy(x), []
-    for row in np.flatnonzero(runs.loss[:, -1] < 1e-4):
-        w, a = (p[row].clone().requires_grad_() for p in runs.final)
+    for network, _ in outcome.networks:
+        w, a = (torch.tensor(m.astype(float), requires_grad=True) for m in network.weights)
         error = ((x @ w.T).relu() @ a.T)[:, 0] - x[:, 0].abs()
         (error.square().mean() + decay / 2 * (w.square().sum() + a.square().sum())).backward()
         gradients.append(float(max(w.grad.abs().max(), a.grad.abs().max())))
@@ -153,41 +220,31 @@ def test_gauss_newton_ends_where_the_gradient_with_pytorchs_decay_is_zero(decay)
     assert len(gradients) >= 8 and np.median(gradients) < 2e-4
 
 
-def test_every_ablation_leaves_out_what_it_names_and_nothing_else(monkeypatch):
-    seen, names = {}, ("REPAIR", "POLISH", "_remove", "_simplify")
-
-    def optimal(function, **options):
-        seen.update(options, **{name: getattr(mathcircuits.optimal, name) for name in names})
-
-    usual = {name: getattr(mathcircuits.optimal, name) for name in names}
-    monkeypatch.setattr(study, "train_optimal", optimal)
-    without = {
+def test_every_recipe_leaves_out_what_it_names_and_nothing_else():
+    whole = asdict(study.RECIPES["recipe"])
+    assert whole == asdict(study.Recipe()) | {"attempts": study.MOST}
+    left_out = {name: {k: v for k, v in asdict(r).items() if v != whole[k]} for name, r in study.RECIPES.items()}
+    assert left_out == {
         "recipe": {},
-        "restarts": {},
-        "width": {"wide": 1},
-        "decay": {"decay": 0.0},
-        "choice": {"_remove": study._remove_any},
-        "repair": {"REPAIR": 0},
-        "polish": {"POLISH": 0},
+        "narrow": {"wide": 1, "decay": 0.0},
+        "one attempt": {"attempts": 1},
+        "no width": {"attempts": 1, "wide": 1},
+        "no decay": {"attempts": 1, "decay": 0.0},
+        "no choice": {"attempts": 1, "prune": "first"},
+        "no repair": {"attempts": 1, "repair": 0},
+        "no polish": {"attempts": 1, "polish": 0},
+        "no zeros": {"attempts": 1, "simplify": False},
     }
-    assert {*without, "zeros"} == {*study.PARTS, "recipe"}
-    for part, changed in without.items():
-        seen.clear()
-        study.recipe(FUNCTIONS["minimum"], range(3), part)
-        attempts = {} if part == "recipe" else {"attempts": 1}
-        assert seen == usual | {"seeds": range(3), "progress": False} | attempts | changed
-    study.recipe(FUNCTIONS["minimum"], range(3), "zeros")
-    weights = [torch.ones(1, 2, 2)]
-    assert seen["_simplify"](weights, None, None) is weights
-    assert {name: getattr(mathcircuits.optimal, name) for name in names} == usual
+    rest = {run["regimen"]: run for run in study.design() if run["regimen"] in study.RECIPES}
+    assert {name: (run["width"], run["decay"]) for name, run in rest.items()} == {
+        name: (recipe.wide, recipe.decay) for name, recipe in study.RECIPES.items()
+    }
 
 
-def test_without_choice_the_first_unit_goes_and_all_else_stays():
-    runs = train(FUNCTIONS["minimum"], seeds=range(4), steps=5, widths=(2, 5, 1))
-    weights, x = [w.clone() for w in runs.final], torch.randn(2, 32, dtype=torch.float64)
-    with mock.patch.object(mathcircuits.optimal, "_remove", study._remove_any):
-        hidden, out = mathcircuits.optimal._prune(weights, x, 0, 1e-5)
-    assert torch.equal(hidden, runs.final[0][:, 1:]) and torch.equal(out, runs.final[1][:, :, 1:])
+def test_a_search_is_not_told_the_widths():
+    run = next(run for run in study.design() if run["regimen"] == "search" and run["function"] == "minimum")
+    outcome = study.outcome_of(run | {"seeds": 2})
+    assert outcome.widths == (2, 3, 1) and len(outcome.networks) == 2
 
 
 # The scores
@@ -197,10 +254,7 @@ def scored(networks, name):
     """The scores of given networks, as if a training had ended in them."""
     function = FUNCTIONS[name]
     x = function.grid(1000).T
-    loss = np.array([[np.mean((net(*x) - function(*x)) ** 2)] for net in networks], dtype=float)
-    runs = SimpleNamespace(function=function, seeds=np.arange(len(networks)), loss=loss, solved=loss[:, -1] < 1e-6)
-    runs.network = lambda seed: networks[seed]
-    return study.scores(runs)
+    return study.scores([(net, float(np.mean((net(*x) - function(*x)) ** 2))) for net in networks], function)
 
 
 def scaled(network, by=3.0):
@@ -227,13 +281,17 @@ def test_scores_of_networks_that_are_known():
     assert scored([doubled], "minimum") == yes
     assert scored([doubled, four, shrunk], "minimum") == {"solved": 2, "read": 2, "smallest": 1, "exact": 1}
     assert scored([circuits.subtraction().to_float()], "minimum") == dict.fromkeys(study.SCORES, 0)
+    function = FUNCTIONS["minimum"]
+    assert [study.is_small(net, function) for net in (exact, doubled, four)] == [True, True, False]
 
 
 def test_reading_by_the_shortcut_is_reading(monkeypatch):
-    runs = train(FUNCTIONS["minimum"], seeds=range(40), steps=1000, lr=0.03, optimizer="adam", weight_decay=1e-4)
-    short = study.scores(runs)
+    function = FUNCTIONS["minimum"]
+    runs = train(function, seeds=range(40), steps=1000, lr=0.03, optimizer="adam", weight_decay=1e-4)
+    near = [(runs.network(s), loss) for s, loss in zip(runs.seeds, runs.loss[:, -1], strict=True) if loss < 1e-4]
+    short = study.scores(near, function)
     monkeypatch.setattr(study, "largest_error", lambda *_: 1.0)
-    assert 0 < short["read"] < 40 and study.scores(runs) == short
+    assert 0 < short["read"] < 40 and study.scores(near, function) == short
 
 
 # The table
@@ -255,25 +313,33 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+def without_seconds(path):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows(path)]
+
+
 def test_the_committed_table_is_that_of_the_design():
     table = rows(study.TABLE)
     assert [study.key(row) for row in table] == [study.key(run) for run in study.design()]
     assert all(0 <= int(row[score]) <= int(row["seeds"]) for row in table for score in study.SCORES)
     assert all(int(row["smallest"]) <= int(row["solved"]) for row in table)
+    assert all(int(row["seeds"]) <= int(row["attempts"]) <= int(row["seeds"]) * int(row["most"]) for row in table)
 
 
 def test_the_study_writes_its_table_and_leaves_nothing_else(small):
     study.study(*small)
     runs, table, part = small
     assert [row["seeds"] for row in rows(table)] == ["3", "4", "5"]
-    assert {k: str(v) for k, v in study.make(runs[1]).items()} == rows(table)[1]
+    again = {k: str(v) for k, v in study.make(runs[1]).items()}
+    assert {k: v for k, v in again.items() if k != "seconds"} == {
+        k: v for k, v in rows(table)[1].items() if k != "seconds"
+    }
     assert [path.name for path in table.parent.iterdir()] == ["table.csv"] and not part.exists()
 
 
 def test_an_interrupted_study_goes_on_where_it_was(small, monkeypatch):
     runs, table, part = small
     study.study(*small)
-    whole = table.read_bytes()
+    whole = without_seconds(table)
     table.unlink()
 
     def interrupted(runs, **_):
@@ -291,7 +357,7 @@ def test_an_interrupted_study_goes_on_where_it_was(small, monkeypatch):
     monkeypatch.setattr(study, "make_all", lambda runs, **_: in_turn(made.extend(runs) or runs))
     study.study(*small)
     assert [run["seeds"] for run in made] == [4, 5]
-    assert table.read_bytes() == whole
+    assert without_seconds(table) == whole
 
 
 def test_an_interruption_leaves_the_old_table(small, monkeypatch):
@@ -313,12 +379,69 @@ def test_runs_of_other_code_are_made_again(small, monkeypatch):
     runs, table, part = small
     part.parent.mkdir()
     row = study.make(runs[0])
-    part.write_text("another fingerprint\n" + ",".join(map(str, row.values())) + "\n")
+    part.write_text("another fingerprint\n" + study.as_csv([row]))
     assert study.kept(part) == {}
-    part.write_text(study.fingerprint() + "\n" + ",".join(map(str, row.values())) + "\n")
+    part.write_text(study.fingerprint() + "\n" + study.as_csv([row]))
     assert list(study.kept(part)) == [study.key(runs[0])]
 
 
 def test_two_processes_give_what_one_gives():
     runs = [RUN | {"seeds": n} for n in (3, 4)]
-    assert list(study.make_all(runs)) == list(in_turn(runs))
+    made, plainly = ([row | {"seconds": 0} for row in rows] for rows in (study.make_all(runs), in_turn(runs)))
+    assert sorted(made, key=study.key) == sorted(plainly, key=study.key)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import compare_regimens as study
+
+if __name__ == "__main__":
+    run = {run!r}
+    # Two that end soon, and then some that take minutes.
+    runs = [run | dict(seeds=3), run | dict(seeds=4)] + [run | dict(seeds=100_000 + n, most=200) for n in range(4)]
+    study.study(runs, Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def alive(pid):
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are listed in /proc, which Linux has")
+def test_killed_at_once_it_has_lost_no_finished_run_and_its_workers_end(tmp_path):
+    script, table, part = tmp_path / "killed.py", tmp_path / "table.csv", tmp_path / "build/part.csv"
+    script.write_text(KILLED.replace("{run!r}", repr(RUN)))
+    paths = os.pathsep.join([str(Path(study.__file__).parent), str(study.ROOT)])
+
+    def begun():
+        process = subprocess.Popen([sys.executable, script, table, part], env=os.environ | {"PYTHONPATH": paths})
+        return process, Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+    def finished():
+        return [row["seeds"] for row in study.kept(part).values()]
+
+    process, children = begun()
+    wait_for(lambda: len(finished()) == 2)
+    workers = [int(pid) for pid in children.read_text().split()]
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert sorted(finished()) == ["3", "4"]
+    assert len(workers) >= 2
+    wait_for(lambda: not any(map(alive, workers)))
+    # And once more, killed as soon as it has gone on: what it had kept is there still.
+    process, children = begun()
+    wait_for(lambda: len(children.read_text().split()) >= 2)
+    workers = [int(pid) for pid in children.read_text().split()]
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert sorted(finished()) == ["3", "4"] and not table.exists()
+    wait_for(lambda: not any(map(alive, workers)))
