@@ -3,7 +3,7 @@
 What a slide may say comes from the notebooks: slides/facts.json holds, for each, its title, the figures it saves, and
 the numbers that its cells tagged "results" and "numbers" print. The slides read that file.
 
-    python tools/slides.py            write slides/facts.json and the PDFs: light, dark, with speaker notes, and a page for a wall
+    python tools/slides.py            write slides/facts.json and the PDFs: light, dark, with notes, for a wall
     python tools/slides.py --facts    write slides/facts.json only, amid `make run`: a notebook may quote it
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import matplotlib
 import typst
 from gallery import captions
-from readme import ROOT, printed, read_notebooks, results, share, title
+from readme import ROOT, numbers, read_notebooks, title
 
 from mathcircuits import Network, circuits, figures
 
@@ -55,15 +55,8 @@ def facts(notebooks: dict[str, dict]) -> dict:
     palette = {"light": light, "dark": {name: figures.DARK[colour] for name, colour in light.items()}}
     found = {}
     for path, notebook in notebooks.items():
-        rows = results(notebook)
-        numbers = {} if len(rows) != 1 else dict(rows[0])
-        if rows:
-            numbers |= {key: sum(row[key] for row in rows) for key in ("seeds", "solved")}
-            numbers["share"] = share(numbers["solved"], numbers["seeds"])
-        for printed_here in printed(notebook, "numbers"):
-            numbers |= printed_here
         entry = {"path": path, "title": title(notebook), "figures": captions(notebook)}
-        found[Path(path).name[:2]] = entry | {"numbers": numbers}
+        found[Path(path).name[:2]] = entry | {"numbers": numbers(notebook)}
     networks = {name: getattr(circuits, name)() for name in DRAWN}
     networks |= {"half-positive": circuits.positive_reconstructor(), "half-negative": circuits.negative_reconstructor()}
     drawings = {name: drawn(network) for name, network in networks.items()}
