@@ -60,6 +60,7 @@ def facts(notebooks: dict[str, dict]) -> dict:
     networks = {name: getattr(circuits, name)() for name in DRAWN}
     networks |= {"half-positive": circuits.positive_reconstructor(), "half-negative": circuits.negative_reconstructor()}
     drawings = {name: drawn(network) for name, network in networks.items()}
+    palette["to_dark"] = [[round(float(entry), 6) for entry in row] for row in figures.TO_DARK]
     return {"palette": palette, "circuits": drawings, "notebooks": found}
 
 
