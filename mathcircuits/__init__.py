@@ -22,6 +22,7 @@ from mathcircuits.plotting import (
 from mathcircuits.prediction import Prediction, predict
 from mathcircuits.proof import Proof, find_network, prove_equal
 from mathcircuits.reading import Reading, read
+from mathcircuits.sharing import shared, smallest
 from mathcircuits.sweeping import sweep
 from mathcircuits.training import Runs, pytorch_init, train
 from mathcircuits.wedges import MeanLoss
@@ -69,6 +70,8 @@ __all__ = [
     "pytorch_init",
     "read",
     "save_figure",
+    "shared",
+    "smallest",
     "snap",
     "sweep",
     "train",

@@ -603,33 +603,60 @@ def fewest_units(network: Network) -> int:
     >>> doubled.widths, fewest_units(doubled), fewest_units(circuits.minimum() - circuits.minimum_mirror())
     ((2, 5, 1), 3, 0)
     """
+    planes, rest, _ = planes_of(network)
+    both, turned = smallest_choice(planes, rest)
+    left = rest + sum(np.outer(planes[k][2], planes[k][0]) for k in turned)
+    free = [planes[k][0] for k in both]
+    return len(planes) + len(both) + 2 * (_rank([*left, *free]) - _rank(free))
+
+
+def planes_of(network: Network) -> tuple[list[tuple[np.ndarray, Fraction, np.ndarray]], np.ndarray, np.ndarray]:
+    """Return what an exact network of one hidden layer computes: where it bends, and what is affine besides.
+
+    It is Σ bend · relu(normal · x + offset) + rest · x + constant: the triples (normal, offset, bend), the matrix rest
+    and the vector constant. Normals are distinct, each with a first entry of 1.
+    """
     instance("the network", network, Network)
     if not network.exact:
         raise TypeError("a float network was given; wanted an exact one (snap it first)")
     if len(network.weights) != 2:
         raise ValueError(f"a network of widths {network.widths} was given; wanted one hidden layer")
     bends, rest = {}, Fraction(0) * network.weights[1] @ network.weights[0]
+    constant = network.biases[1] + Fraction(0)
     for row, offset, column in zip(network.weights[0], network.biases[0], network.weights[1].T, strict=True):
         first = next((v for v in row if v), None)
         if first is None:  # the unit is constant
+            constant = constant + column * max(offset, 0)
             continue
         plane = (*(row / first), offset / first)
         bends[plane] = bends.get(plane, 0) + abs(first) * column
-        if first < 0:
-            rest = rest + np.outer(column, row)
-    planes = [(np.array(plane[:-1]), bend) for plane, bend in bends.items() if bend.any()]
-    fewest = len(planes) + 2 * _rank(rest)
+        if first < 0:  # relu(-z) = relu(z) - z
+            rest, constant = rest + np.outer(column, row), constant + column * offset
+    planes = [(np.array(plane[:-1]), plane[-1], bend) for plane, bend in bends.items() if bend.any()]
+    return planes, rest, constant
+
+
+def smallest_choice(planes: list, rest: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return which planes have units on both sides in a smallest network, and which a unit on the other side.
+
+    >>> from mathcircuits import circuits
+    >>> smallest_choice(*planes_of(circuits.absolute_value())[:2])
+    ((0,), ())
+    """
+    fewest, best = 2 * _rank(rest), ((), ())
     for doubled in range(len(planes) + 1):
-        if len(planes) + doubled >= fewest:
+        if doubled and doubled >= fewest:
             break
         for both in combinations(range(len(planes)), doubled):
             free = [planes[k][0] for k in both]
-            turns = [(0 * bend, bend) if k not in both else (0 * bend,) for k, (_, bend) in enumerate(planes)]
-            for bent in product(*turns):
-                left = rest + sum(np.outer(bend, normal) for bend, (normal, _) in zip(bent, planes, strict=True))
-                units = len(planes) + doubled + 2 * (_rank([*left, *free]) - _rank(free))
-                fewest = min(fewest, units)
-    return fewest
+            others = [k for k in range(len(planes)) if k not in both]
+            for turns in product((False, True), repeat=len(others)):
+                turned = tuple(k for k, turn in zip(others, turns, strict=True) if turn)
+                left = rest + sum(np.outer(planes[k][2], planes[k][0]) for k in turned)
+                units = doubled + 2 * (_rank([*left, *free]) - _rank(free))
+                if units < fewest:
+                    fewest, best = units, (both, turned)
+    return best
 
 
 def _rank(rows: Iterable[np.ndarray]) -> int:
