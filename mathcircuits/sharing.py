@@ -71,10 +71,10 @@ def smallest(network: Network) -> Network:
     >>> print(smallest(circuits.minimum() & circuits.maximum()))
     h1 = relu(x1)
     h2 = relu(-x1)
-    h3 = relu(-x1 + x2)
-    h4 = relu(x1 - x2)
-    y1 = h1 - h2 - h4
-    y2 = h1 - h2 + h3
+    h3 = relu(x1 - x2)
+    h4 = relu(-x1 + x2)
+    y1 = h1 - h2 - h3
+    y2 = h1 - h2 + h4
     """
     planes, rest, constant = planes_of(network)
     if not planes and not rest.any():
@@ -105,13 +105,20 @@ def smallest(network: Network) -> Network:
             lines.append([-normal, -offset, -share])
         else:
             lines += [[normal, offset, share], [-normal, -offset, -share]]
-    units = sorted(
-        [*lines, *units], key=lambda unit: ([bool(v) for v in unit[0]].count(True), [-abs(v) for v in unit[0]])
-    )
+    units = sorted([*lines, *units], key=lambda unit: (sum(v != 0 for v in unit[0]), [-v for v in unit[0]]))
     rows, biases, columns = ([unit[k] for unit in units] for k in range(3))
-    inputs = node_names((len(rows[0]), 1))[0]
-    names = [[f"positiveness of {linear_formula(row, bias, inputs)}" for row, bias in zip(rows, biases, strict=True)]]
+    names = [[_feature(row, bias) for row, bias in zip(rows, biases, strict=True)]]
     return Network([rows, np.array(columns).T], [biases, constant], names)
+
+
+def _feature(row: np.ndarray, bias: Fraction) -> str:
+    """Name what a unit detects, as the first notebooks do."""
+    inputs, read = node_names((len(row), 1))[0], np.flatnonzero(row)
+    if not bias and len(read) == 1:
+        return f"{'positiveness' if row[read[0]] > 0 else 'negativeness'} of {inputs[read[0]]}"
+    if not bias and len(read) == 2 and row.sum() == 0:
+        return f"greaterness of {inputs[row.argmax()]} over {inputs[row.argmin()]}"
+    return f"positiveness of {linear_formula(row, bias, inputs)}"
 
 
 def _rank_of(rows) -> int:
