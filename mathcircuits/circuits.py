@@ -680,6 +680,29 @@ OPERATIONS = SimpleNamespace(
 )
 
 
+def absolute_values_in_six(n: int) -> Network:
+    """|x_1|, ..., |x_n| for n inputs of which at most one is not 0, in six units and one more layer for the ReLU after.
+
+    Input k is the point (1, k, k²) of a parabola in space, whose sign is kept by three pairs of units. The plane that
+    touches the parabola at k has all other points on one side, as 1 - (j - k)² <= 0 for j ≠ k (notebook 18). Widths
+    (n, 6, n, n), for any n >= 1.
+
+    >>> network = absolute_values_in_six(4)
+    >>> network.widths, [str(value) for value in network(0, 0, -5, 0)]
+    ((4, 6, 4, 4), ['0', '0', '5', '0'])
+    """
+    points = range(checks.integer("the number of inputs", n, at_least=1))
+    curve = [[k**power for k in points] for power in range(3)]
+    pairs = [*curve, *([-entry for entry in row] for row in curve)]
+    touching = [[1 - k * k, 2 * k, -1] * 2 for k in points]
+    side = ("height", "place", "square of the place")
+    names = [
+        [f"{sign} {what}" for sign in ("positive", "negative") for what in side],
+        [f"size of x{k + 1}" for k in points],
+    ]
+    return Network([pairs, touching, np.eye(n, dtype=int)], names=names)
+
+
 def assemble(definition: Callable, arity: int) -> Network:
     """The network that a piecewise linear definition spells out: each operation becomes the circuit of its name.
 

@@ -88,7 +88,7 @@ def many(seeds, n: int, m: int, density: float, *, steps: int, batch: int = 256,
 
 
 def apart(n: int, m: int, density: float) -> float:
-    """Return the loss of the network that gives two units to each of the first m // 2 inputs, and none to the others."""
+    """Return the loss of the network that gives two units each to the first m // 2 inputs, and none to the others."""
     return float((0.8 ** np.arange(m // 2, n)).sum() * density / 3)
 
 
