@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import base64
 import io
 import logging
 import os
@@ -14,13 +14,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import Collection
-from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb, to_rgba_array
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.text import Annotation, Text
 from PIL import Image
 
 POSITIVE = "#0072B2"  # sign is colour, everywhere
@@ -34,16 +29,10 @@ FORMATS = ("svg", "pdf", "png")
 MARK = "mathcircuits/mathcircuits.mplstyle"  # what tells a clone of the project, beside its pyproject.toml
 logging.getLogger("fontTools").setLevel(logging.ERROR)  # or it warns of the dates inside the fonts, once a PDF
 
-# Four colours and what they are on a dark slide. One affine map of RGB space takes each to the other, so
-# tints, greys and colour maps follow, and no colour needs a rule of its own.
+# Four colours and what they are on a dark page. One affine map of RGB space takes each to the other, so tints, greys
+# and colour maps follow, and a light file becomes a dark one colour by colour.
 DARK = {PAPER: "#16181D", INK: "#ECEEF1", POSITIVE: "#56B4E9", NEGATIVE: "#F0894A"}
-_TO_DARK = np.linalg.solve([[*to_rgb(c), 1] for c in DARK], [to_rgb(c) for c in DARK.values()])
-_COLOURS = {
-    Line2D: ("color", "markerfacecolor", "markeredgecolor"),
-    Patch: ("facecolor", "edgecolor"),
-    Collection: ("facecolor", "edgecolor"),
-    Text: ("color",),
-}
+TO_DARK = np.linalg.solve([[*to_rgb(c), 1] for c in DARK], [to_rgb(c) for c in DARK.values()])
 
 
 def use_style() -> None:
@@ -63,18 +52,27 @@ def use_style() -> None:
 
 
 def _inline_png(fig: Figure) -> tuple[bytes, dict[str, int]]:
-    """Render for a notebook: twice the resolution, in 64 colours, which takes a quarter of the bytes."""
-    with io.BytesIO() as full, io.BytesIO() as small:
+    """Render for a notebook: twice the resolution, in few colours."""
+    with io.BytesIO() as full:
         fig.savefig(full, format="png", dpi=2 * fig.dpi, bbox_inches="tight")
-        image = Image.open(full).convert("RGB").quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        small, (width, height) = _few_colours(full)
+        return small, {"width": width // 2, "height": height // 2}
+
+
+def _few_colours(png: io.BytesIO) -> tuple[bytes, tuple[int, int]]:
+    """Return a picture as a PNG of 64 colours, which takes a quarter of the bytes, and its size."""
+    with io.BytesIO() as small:
+        image = Image.open(png).convert("RGB").quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        # The paper comes out a shade darker than it is.
+        image.putpalette([255 if level > 252 else level for level in image.getpalette()])
         image.save(small, "PNG", optimize=True)
-        return small.getvalue(), {"width": image.width // 2, "height": image.height // 2}
+        return small.getvalue(), image.size
 
 
 def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | None = None) -> None:
-    """Write a figure as ``name`` .svg, .pdf and .png (300 dpi), and a dark variant of each (``name-dark``).
+    """Write a figure as ``name`` .svg, .pdf and .png (300 dpi), and dark (``name-dark``) as .svg and .png.
 
-    The same figure gives the same bytes in every run under one version of matplotlib. All six files are rendered
+    The same figure gives the same bytes in every run under one version of matplotlib. All five files are rendered
     before the first is written, and each is written whole or not at all. The figure is left as it was.
     To restyle one figure, change it and save it to a folder of your own:
     ``save_figure(draw_network(minimum(), scale=3), "my minimum", folder="talk")``.
@@ -95,7 +93,7 @@ def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | No
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_figure(plt.figure(), "nothing", folder=folder)
     ...     print(*sorted(os.listdir(folder)))
-    nothing-dark.pdf nothing-dark.png nothing-dark.svg nothing.pdf nothing.png nothing.svg
+    nothing-dark.png nothing-dark.svg nothing.pdf nothing.png nothing.svg
     """
     if not isinstance(fig, Figure | Axes):
         raise TypeError(f"a {type(fig).__name__} was given; wanted a matplotlib figure or its axes")
@@ -111,8 +109,8 @@ def save_figure(fig: Figure | Axes, name: str, *, folder: str | os.PathLike | No
         raise ValueError(f"figure name {name!r} was given; wanted {wanted}, not ending in '-dark'")
     fig = fig.get_figure(root=True)
     rendered = {f"{name}.{kind}": _render(fig, kind) for kind in FORMATS}
-    with _dark(fig):
-        rendered |= {f"{name}-dark.{kind}": _render(fig, kind) for kind in FORMATS}
+    rendered[f"{name}-dark.svg"] = _dark_svg(rendered[f"{name}.svg"].decode()).encode()
+    rendered[f"{name}-dark.png"] = _dark_png(rendered[f"{name}.png"])
     target.mkdir(parents=True, exist_ok=True)
     for file, content in rendered.items():
         _write(target / file, content)
@@ -130,11 +128,13 @@ def _project_figures() -> Path | None:
 
 
 def _render(fig: Figure, kind: str) -> bytes:
+    """Render a figure. Crowds that are drawn as pixels inside SVG and PDF take half the resolution of a PNG."""
     same_bytes = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
     fonts = {"svg.hashsalt": "mathcircuits", "svg.fonttype": "path", "pdf.fonttype": 42}
+    dpi = 300 if kind == "png" else 150
     with mpl.rc_context(fonts), io.BytesIO() as file:
-        fig.savefig(file, format=kind, dpi=300, metadata=same_bytes, bbox_inches="tight", pad_inches=0.08)
-        return file.getvalue()
+        fig.savefig(file, format=kind, dpi=dpi, metadata=same_bytes, bbox_inches="tight", pad_inches=0.08)
+        return _few_colours(file)[0] if kind == "png" else file.getvalue()
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -146,41 +146,33 @@ def _write(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _dark_colour(colour) -> np.ndarray:
-    """Map colours, shape (n, 4) or anything matplotlib takes for one; opacity stays."""
-    rgba = to_rgba_array(colour)
-    rgba[:, :3] = np.clip(np.column_stack([rgba[:, :3], np.ones(len(rgba))]) @ _TO_DARK, 0, 1)
-    return rgba
+def _darkened(rgb: np.ndarray) -> np.ndarray:
+    """Map colours, shape (..., 3), from 0 to 255. The map is affine, so it may come after colours were blended."""
+    return (np.clip(rgb / 255 @ TO_DARK[:3] + TO_DARK[3], 0, 1) * 255).round().astype(np.uint8)
 
 
-def _dark_map(cmap: Colormap) -> Colormap:
-    return LinearSegmentedColormap.from_list(f"{cmap.name}-dark", _dark_colour(cmap(np.linspace(0, 1, 257))), 257)
+def _dark_svg(svg: str) -> str:
+    """Return an SVG of matplotlib with every colour in it mapped, and every picture inside it."""
+
+    def colour(match: re.Match) -> str:
+        return "#" + _darkened(np.array([*bytes.fromhex(match[1])], float)).tobytes().hex()
+
+    def picture(match: re.Match) -> str:
+        rgba = np.array(Image.open(io.BytesIO(base64.b64decode(match[1]))).convert("RGBA"))
+        rgba[..., :3] = _darkened(rgba[..., :3])
+        with io.BytesIO() as file:
+            Image.fromarray(rgba).save(file, "PNG", optimize=True)
+            return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+    svg = re.sub(r"#([0-9a-f]{6})\b", colour, svg)
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", picture, svg)
 
 
-@contextlib.contextmanager
-def _dark(fig: Figure):
-    """Recolour every artist of the figure, and put each back as it was."""
-    fig.draw_without_rendering()  # ticks are made by drawing
-    artists = set(fig.findobj())
-    artists |= {a.get_bbox_patch() for a in artists if isinstance(a, Text)}
-    artists |= {a.arrow_patch for a in artists if isinstance(a, Annotation)}
-    artists -= {None}
-    changes = []  # (setter, as it was, dark): all read before any is set, as a new colour map recolours its labels
-    for artist in artists:
-        if isinstance(artist, Collection | AxesImage) and artist.get_array() is not None:
-            changes.append((artist.set_cmap, artist.get_cmap(), _dark_map(artist.get_cmap())))
-            continue
-        for kind, properties in _COLOURS.items():
-            for key in properties if isinstance(artist, kind) else ():
-                colour, setter = getattr(artist, f"get_{key}")(), getattr(artist, f"set_{key}")
-                dark = _dark_colour(colour)
-                dark = dark if isinstance(artist, Collection) else dark[0] if len(dark) else colour
-                changes.append((setter, colour, dark))
-    changes.sort(key=lambda change: not isinstance(change[1], Colormap))
-    for setter, _, dark in changes:
-        setter(dark)
-    try:
-        yield
-    finally:
-        for setter, light, _ in changes:
-            setter(light)
+def _dark_png(png: bytes) -> bytes:
+    """Return a PNG of few colours with each of them mapped."""
+    with io.BytesIO() as file:
+        image = Image.open(io.BytesIO(png))
+        colours = np.array(image.getpalette(), float).reshape(-1, 3)
+        image.putpalette(_darkened(colours).ravel().tolist())
+        image.save(file, "PNG", optimize=True)
+        return file.getvalue()

@@ -187,16 +187,16 @@ def train(
     by_sector = depth == 2 and widths[0] <= 2 and widths[-1] == 1 and not bias
     # With two inputs it takes sums over pairs of units: not worth it for many units and few inputs.
     by_sector = by_sector and (widths[0] == 1 or batch_size > 8 * widths[1])
-    groups = _groups(len(parameters[0]), 8 * widths[1] ** 2 if by_sector else batch_size * sum(widths[1:]))
+    groups = _groups(len(parameters[0]), 8 * widths[1] ** 2 if by_sector else batch_size * sum(widths[1:]) // 2)
 
-    batches = np.random.default_rng(batch_seed)
+    batches, room = np.random.default_rng(batch_seed), {}
     held_out = torch.from_numpy(function.grid(1000).T.copy()).to(device, dtype)  # (inputs, about 1,000)
     record_at = set(np.linspace(0, steps, min(steps, records) + 1).round())
     records, done = {0: _evaluate(function, parameters, held_out)}, 0
     try:
         for step in bar(range(1, steps + 1), function.name, progress=progress):
             x = torch.from_numpy(function.sample(batches, batch_size)).to(device, dtype)
-            gradients = (_sectors if by_sector else _backpropagation)(x, function(*x.T))
+            gradients = _sectors(x, function(*x.T)) if by_sector else _backpropagation(x, function(*x.T), bias, room)
             parts = [gradients([p[rows] for p in parameters]) for rows in groups]
             for parameter, *part in zip(trained, *parts, strict=False):
                 parameter.grad = torch.cat(part)
@@ -323,24 +323,42 @@ def _dead(parameters, x) -> np.ndarray:
     return torch.cat(dead).cpu().numpy()
 
 
-def _backpropagation(x, y) -> Callable:
+def _backpropagation(x, y, bias, room) -> Callable:
     """Return a function that gives, for weights and biases, their gradients of the mean squared error on (x, y).
 
     Zeros fill the batch up to a multiple of 16, so that every seed's numbers begin on a boundary of 64 bytes: sums
-    over the batch that begin elsewhere are rounded in another order, and a seed would depend on its place.
+    over the batch that begin elsewhere are rounded in another order, and a seed would depend on its place. What is
+    as large as a batch for every unit is written into ``room``, a dictionary that is kept from step to step: memory
+    asked for anew costs more than the arithmetic. Without biases their gradients are left out.
     """
     fill = (0, -len(x) % 16)
     y = _values(y)
     scale = pad(torch.full_like(y, 2 / y.numel()), fill)
     x, y = pad(x.T, fill), pad(y, fill)
 
+    def kept(what, layer, n_seeds, units) -> torch.Tensor:
+        key, shape = (what, layer), (n_seeds, units, x.shape[1])
+        if key not in room or room[key].shape[0] < n_seeds:
+            room[key] = x.new_empty(shape)
+        return room[key][:n_seeds]
+
     def gradients(parameters) -> list[torch.Tensor]:
-        *layers, output = _forward(parameters, x)
-        deltas = [output.sub_(y).mul_(scale)]
-        for w, h in zip(parameters[len(layers) - 1 : 0 : -1], layers[:0:-1], strict=True):
-            deltas.insert(0, torch.bmm(w.mT, deltas[0]).mul_(h.sign()))
-        by_weights = [torch.bmm(delta, h.mT) for delta, h in zip(deltas, layers, strict=True)]
-        return by_weights + [delta.sum(2) for delta in deltas]
+        depth = len(parameters) // 2
+        weights, biases = parameters[:depth], parameters[depth:]
+        layers = [x.expand(len(weights[0]), -1, -1)]
+        for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
+            if k:
+                layers[-1].clamp_(min=0)
+            layers.append(torch.baddbmm(b[..., None], w, layers[-1], out=kept("values", k, *w.shape[:2])))
+        delta = layers.pop().sub_(y).mul_(scale)
+        by_weights, by_biases = [], []
+        for k in reversed(range(depth)):
+            by_weights.insert(0, torch.bmm(delta, layers[k].mT))
+            by_biases.insert(0, delta.sum(2) if bias else None)
+            if k:
+                delta = torch.bmm(weights[k].mT, delta, out=kept("deltas", k, len(layers[k]), layers[k].shape[1]))
+                torch.ops.aten.threshold_backward.grad_input(delta, layers[k], 0, grad_input=delta)
+        return by_weights + by_biases if bias else by_weights
 
     return gradients
 

@@ -1,5 +1,6 @@
 """Saved figures: the same bytes every time, whole or not at all, in light and dark, and the figure left as it was."""
 
+import base64
 import io
 import json
 import re
@@ -11,7 +12,6 @@ import gallery
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from PIL import Image
 
@@ -21,7 +21,7 @@ from mathcircuits import circuits, figures
 pytestmark = pytest.mark.usefixtures("style")
 
 CLONE = Path(mc.__file__).parents[1]
-FILES = sorted(f"06-test{variant}.{kind}" for variant in ("", "-dark") for kind in ("svg", "pdf", "png"))
+FILES = ["06-test-dark.png", "06-test-dark.svg", "06-test.pdf", "06-test.png", "06-test.svg"]
 SCRIPT = """
 import sys, matplotlib
 matplotlib.use("Agg")
@@ -79,13 +79,34 @@ def test_dark_is_dark_and_signs_stay_apart(draw, tmp_path):
         assert np.median(dark[where].max(axis=-1)) > 0.85
 
 
-def test_numbers_on_level_lines_are_light_in_the_dark():
-    """Though a new colour map gives those of a colour of their own that colour again."""
-    fig, ax = plt.subplots()
-    numbers = ax.clabel(ax.contour(np.add.outer(np.arange(5), np.arange(5))), colors="black")
-    with figures._dark(fig):
-        assert len(numbers) > 2 and all(min(to_rgb(number.get_color())) > 0.8 for number in numbers)
-    assert all(to_rgb(number.get_color()) == (0, 0, 0) for number in numbers)
+def test_dark_files_are_the_light_ones_with_other_colours(tmp_path):
+    """Against a picture of the dark SVG's colours drawn by matplotlib itself, from a figure made dark by hand."""
+    fig, ax = plt.subplots(facecolor=mc.INK)
+    ax.fill_between([0, 1], [1, 1], color=mc.POSITIVE)
+    ax.fill_between([1, 2], [1, 1], color=mc.NEGATIVE, alpha=0.5)
+    ax.set_axis_off()
+    fig.set_facecolor("white")
+    mc.save_figure(fig, "06-test", folder=tmp_path)
+    dark = Image.open(tmp_path / "06-test-dark.png").convert("RGB")
+    found = {dark.getpixel((round(x * dark.width), dark.height // 2)) for x in (0.01, 0.3, 0.7)}
+    paper, blue, orange = (np.array([*bytes.fromhex(h)], float) for h in ("16181D", "56B4E9", "F0894A"))
+    for wanted in (paper, blue, (paper + orange) / 2):
+        assert min(abs(np.array(colour) - wanted).max() for colour in found) <= 4
+    light, svg = ((tmp_path / f"06-test{variant}.svg").read_text() for variant in ("", "-dark"))
+    assert re.sub("#[0-9a-f]{6}", "#", light) == re.sub("#[0-9a-f]{6}", "#", svg)
+    assert set(re.findall("#[0-9a-f]{6}", svg)) == {"#16181d", "#56b4e9", "#f0894a"}
+
+
+def test_pictures_inside_a_dark_svg_are_dark(tmp_path):
+    mc.save_figure(
+        mc.draw_runs(mc.train(mc.FUNCTIONS["identity"], seeds=range(4), steps=20)), "06-test", folder=tmp_path
+    )
+    brightness = []
+    for variant in ("", "-dark"):
+        (inside,) = re.findall(r"base64,([^\"]+)", (tmp_path / f"06-test{variant}.svg").read_text())
+        rgba = np.asarray(Image.open(io.BytesIO(base64.b64decode(inside))).convert("RGBA"))
+        brightness.append(np.median(rgba[rgba[..., 3] > 200][:, :3]))
+    assert brightness[0] < 170 < 190 < 255 - brightness[0] + brightness[1]
 
 
 def test_in_a_notebook_a_figure_keeps_its_colours_in_few_bytes():
@@ -164,7 +185,7 @@ def test_outside_of_a_clone_figures_go_to_the_current_folder_and_that_is_said(fi
         (tmp_path / file).touch()
     mc.save_figure(plt.figure(), "My figure")
     assert capsys.readouterr().out == f"figure My figure was saved in {tmp_path / 'figures'}\n"
-    assert len(contents(tmp_path / "figures")) == 6 and (tmp_path / "figures/My figure-dark.svg").exists()
+    assert len(contents(tmp_path / "figures")) == 5 and (tmp_path / "figures/My figure-dark.svg").exists()
     assert {path: path.stat().st_mtime_ns for path in (CLONE / "figures").iterdir()} == before
 
 
@@ -180,7 +201,7 @@ def test_names_of_another_form_are_refused_among_the_figures_of_the_project(name
 @pytest.mark.parametrize("name", ["mine", "Fig. 3 (left)", "été_2", "7", "06-minimum"])
 def test_in_a_folder_of_ones_own_every_file_name_will_do(name, tmp_path):
     mc.save_figure(plt.figure(), name, folder=tmp_path)
-    assert len(contents(tmp_path)) == 6 and (tmp_path / f"{name}.pdf").exists()
+    assert len(contents(tmp_path)) == 5 and (tmp_path / f"{name}.pdf").exists()
 
 
 @pytest.mark.parametrize("name", ["", ".", "../a", "a/b", "a\\b", "-a", "a\n", "mine-dark"])
@@ -218,14 +239,22 @@ def test_caption_is_the_sentence_before_the_cell():
     assert gallery.captions(notebook) == {"03-a": caption, "03-b": caption}
     page = gallery.gallery({"notebooks/03.ipynb": notebook, "notebooks/04.ipynb": saving("Nothing.")})
     assert page.count("\n## ") == 1 and "[03 · Absolute value](../notebooks/03.ipynb)" in page
-    assert r"$\vert x\vert $." in page and "(03-a-dark.pdf)" in page
+    assert r"$\vert x\vert $." in page and "(03-a-dark.png)" in page
 
 
 def test_gallery_shows_every_file_in_the_folder():
     folder = Path(gallery.ROOT, "figures")
     page = (folder / "README.md").read_text(encoding="utf-8")
     files = {path.name for path in folder.iterdir() if path.name[0] not in ".R"}
-    assert set(re.findall(r"\(([\w-]+\.(?:svg|pdf|png))\)", page)) == files
+    made = {name for name in files if name.endswith((".pdf", "-dark.svg"))}  # and not kept
+    assert set(re.findall(r"\(([\w-]+\.(?:svg|png))\)", page)) == files - made
+
+
+def test_figures_are_light_to_carry():
+    kept = [path for path in Path(gallery.ROOT, "figures").iterdir() if path.suffix in (".svg", ".png")]
+    sizes = {path.name: path.stat().st_size for path in kept if not path.name.endswith("-dark.svg")}
+    assert sum(sizes.values()) < 20e6
+    assert {name: size for name, size in sizes.items() if size > 400_000} == {}
 
 
 def test_gallery_is_written_and_checked(tmp_path):

@@ -96,14 +96,21 @@ def test_versions_of_this_project_agree():
 
 # The table in the README
 
-ROW = {"function": "|x|", "units": "2", "proved": "all real inputs", "seeds": 1000, "solved": 471}
+ROW = {
+    "function": "|x|",
+    "units": "2",
+    "smallest": "proved",
+    "proved": "all real inputs",
+    "seeds": 1000,
+    "solved": 471,
+}
 
 
-def executed(printed: str, cells: int = 1) -> dict:
-    """Return a notebook in which the cell tagged "results" printed this."""
+def executed(printed: str, cells: int = 1, tag: str = "results") -> dict:
+    """Return a notebook in which the cell with this tag printed this."""
     result = {
         "cell_type": "code",
-        "metadata": {"tags": ["results"]},
+        "metadata": {"tags": [tag]},
         "source": ["print(row)"],
         "outputs": [{"output_type": "stream", "name": "stdout", "text": [printed]}],
     }
@@ -118,12 +125,53 @@ def test_table_is_current():
 
 def test_table_has_a_row_for_each_line_of_results():
     two = executed(f"{ROW}\n{ROW | {'solved': 0}}\n")
-    table = readme.table({"a.ipynb": executed(f"{ROW}\n"), "b.ipynb": executed("", cells=0), "c.ipynb": two})
-    assert table.split("\n")[2:] == [
-        r"| [03 · Absolute value](a.ipynb) | $\vert x\vert $ | 2 | all real inputs | 471 of 1,000 (47 %) |",
-        r"| [03 · Absolute value](c.ipynb) | $\vert x\vert $ | 2 | all real inputs | 471 of 1,000 (47 %) |",
-        r"| [03 · Absolute value](c.ipynb) | $\vert x\vert $ | 2 | all real inputs | 0 of 1,000 (0 %) |",
+    recipe = executed(str({"by_recipe": {"x": [9, 10]}}), tag="numbers")
+    notebooks = {"a.ipynb": executed(f"{ROW}\n"), "b.ipynb": recipe, "c.ipynb": two}
+    begin = r"$\vert x\vert $ | 2 | proved | all real inputs"
+    assert readme.table(notebooks).split("\n")[2:] == [
+        rf"| [03 · Absolute value](a.ipynb) | {begin} | 471 of 1,000 (47 %) | – |",
+        rf"| [03 · Absolute value](c.ipynb) | {begin} | 471 of 1,000 (47 %) | – |",
+        rf"| [03 · Absolute value](c.ipynb) | {begin} | 0 of 1,000 (0 %) | – |",
     ]
+
+
+def test_table_says_what_the_recipe_does():
+    recipe = executed(str({"by_recipe": {"|x|": [9, 10]}}), tag="numbers")
+    table = readme.table({"a.ipynb": executed(f"{ROW}\n"), "b.ipynb": recipe})
+    assert table.endswith("| 471 of 1,000 (47 %) | 9 of 10 (90 %) |")
+
+
+def test_many_rows_of_one_notebook_are_summed_up():
+    """Sizes are added over layers, seeds over functions; what differs is said to differ."""
+    rows = [ROW, ROW | {"units": "6 + 5"}, ROW | {"units": "1", "solved": 0}, ROW | {"units": "10"}]
+    line = readme.table({"a.ipynb": executed("\n".join(map(str, rows)))}).split("\n")[-1]
+    assert r"| $\text{4 more functions}$ | 1 to 11 | proved | all real inputs | 1,413 of 4,000 (35 %) |" in line
+    rows[0] = ROW | {"smallest": "unknown", "proved": "[0, 1]"}
+    line = readme.table({"a.ipynb": executed("\n".join(map(str, rows)))}).split("\n")[-1]
+    assert "| 1 to 11 | some | the inputs that each is for |" in line
+
+
+def test_numbers_in_the_text_are_those_of_the_notebooks():
+    notebooks = {"notebooks/03_absolute_value.ipynb": executed(str(ROW))}
+    markers = "<!-- results --><!-- /results --><!-- notebooks --><!-- /notebooks -->"
+    text = readme.updated(f"{markers} <!--03:seeds-->7<!----> seeds, <!--03:share--><!---->", notebooks)
+    assert text.endswith(" <!--03:seeds-->1,000<!----> seeds, <!--03:share-->471 of 1,000 (47 %)<!---->")
+    assert readme.updated(text, notebooks) == text
+    for wrong in ("03:unknown", "04:seeds"):
+        with pytest.raises(ValueError, match="which prints none of that name"):
+            readme.updated(f"{markers}<!--{wrong}--><!---->", notebooks)
+
+
+def test_every_notebook_has_its_line():
+    digits = {path.name[:2] for path in (ROOT / "notebooks").glob("[0-9A]*.ipynb")}
+    assert digits <= set(readme.ABOUT)
+    assert {level for _, level in readme.ABOUT.values()} == set(readme.LEVELS)
+
+
+def test_minutes_follow_words_and_lines():
+    words = {"cell_type": "markdown", "source": ["word " * 1500]}
+    code = {"cell_type": "code", "source": ["line\n"] * 120}
+    assert [readme.minutes({"cells": cells}) for cells in ([], [words], [code], [words, code])] == [5, 10, 10, 20]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +198,11 @@ def test_two_cells_of_results_are_refused():
         readme.table({"a.ipynb": executed(str(ROW), cells=2)})
 
 
-@pytest.mark.parametrize("text", ["", readme.BEGIN, readme.END + readme.BEGIN, 2 * (readme.BEGIN + readme.END)])
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+LIST = "<!-- notebooks --><!-- /notebooks -->"
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, END + BEGIN, 2 * (BEGIN + END), BEGIN + END])
 def test_readme_without_its_markers_is_refused(text):
     with pytest.raises(ValueError, match="once each"):
         readme.updated(text, {})
@@ -161,7 +213,7 @@ def test_table_is_written_and_checked(tmp_path):
     file, folder = tmp_path / "README.md", tmp_path / "notebooks"
     folder.mkdir()
     (folder / "03_absolute_value.ipynb").write_text(json.dumps(executed(str(ROW))), encoding="utf-8")
-    file.write_text(f"before {readme.BEGIN}stale{readme.END} after", encoding="utf-8")
+    file.write_text(f"before {BEGIN}stale{END}{LIST} after", encoding="utf-8")
     assert "is not the one" in readme.main(["--check"], tmp_path)
     assert "stale" in file.read_text(encoding="utf-8")
     assert readme.main([], tmp_path) is None

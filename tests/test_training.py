@@ -223,6 +223,10 @@ def one_layer(incoming, outgoing):
     return [incoming[None], outgoing[None], *biases]
 
 
+def backpropagation(x, y):
+    return _backpropagation(x, y, True, {})
+
+
 def assert_gradients(make, parameters, x, y):
     wanted = by_autograd(parameters, x, y)
     found = make(x, y)(parameters)
@@ -232,7 +236,7 @@ def assert_gradients(make, parameters, x, y):
         torch.testing.assert_close(f, w, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("make", [_sectors, _backpropagation])
+@pytest.mark.parametrize("make", [_sectors, backpropagation])
 @pytest.mark.parametrize("n", [1, 2, 15, 16, 1000])
 @pytest.mark.parametrize("widths", [(1, 1, 1), (1, 7, 1), (2, 1, 1), (2, 3, 1), (2, 20, 1)])
 def test_gradients_of_random_networks(make, widths, n):
@@ -245,7 +249,7 @@ def test_gradients_of_random_networks(make, widths, n):
     assert_gradients(make, drawn + zeros, x, x.amin(1))
 
 
-@pytest.mark.parametrize("make", [_sectors, _backpropagation])
+@pytest.mark.parametrize("make", [_sectors, backpropagation])
 @pytest.mark.parametrize("outgoing", [[1.0, -0.5, 0.25, 2.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, -1.0, -1.0]])
 @pytest.mark.parametrize(
     "incoming",
@@ -265,7 +269,7 @@ def test_gradients_where_inputs_lie_on_the_boundaries_of_units(make, incoming, o
     assert_gradients(make, one_layer(incoming, outgoing), x, TARGETS["minimum"](x))
 
 
-@pytest.mark.parametrize("make", [_sectors, _backpropagation])
+@pytest.mark.parametrize("make", [_sectors, backpropagation])
 @pytest.mark.parametrize("outgoing", [[1.0, -0.5, 0.25, 2.0], [1.0, 1.0, -1.0, -1.0]])
 @pytest.mark.parametrize(
     "incoming",
@@ -282,7 +286,7 @@ def test_gradients_where_units_point_the_same_way_or_opposite(make, incoming, ou
     assert_gradients(make, one_layer(incoming, outgoing), x, TARGETS["minimum"](x))
 
 
-@pytest.mark.parametrize("make", [_sectors, _backpropagation])
+@pytest.mark.parametrize("make", [_sectors, backpropagation])
 def test_gradients_with_one_input(make):
     x = torch.tensor([[-1.0], [-0.5], [-0.0], [0.0], [0.25], [1.0]], dtype=torch.float64)
     parameters = one_layer([[1.0], [-1.0], [0.0], [-0.0], [2.0], [-1e-9]], [1.0, 2.0, 3.0, -4.0, -0.5, 5.0])
@@ -292,7 +296,7 @@ def test_gradients_with_one_input(make):
 def test_gradients_by_hand():
     """One unit, one input: for e = a w x - y, d/dw = 2 e a x and d/da = 2 e w x."""
     x, y = torch.tensor([[2.0]], dtype=torch.float64), torch.tensor([2.0], dtype=torch.float64)
-    for make in (_sectors, _backpropagation):
+    for make in (_sectors, backpropagation):
         by_w, by_a, *_ = make(x, y)(one_layer([[3.0]], [0.5]))
         assert (by_w.item(), by_a.item()) == (2 * 1 * 0.5 * 2, 2 * 1 * 3 * 2)
 

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from readme import ROOT, cell_source, read_notebooks, title, without_bars, write_or_check
 
-from mathcircuits.figures import FORMATS
-
 HEAD = """\
 # Figures
 
-Every figure of the notebooks, as they write it: SVG, PDF and PNG (300 dpi), each light and dark. How to take one and
-restyle it is said in the [README](../README.md#take-a-figure). This page is written by `tools/gallery.py`.
+Every figure of the notebooks: SVG and PNG (300 dpi), and a dark PNG. `make figures` writes a PDF and a dark SVG of each
+beside them. How to take one and restyle it is said in the [README](../README.md#take-a-figure). This page is written by
+`tools/gallery.py`.
 """
 
 
@@ -65,10 +64,7 @@ def gallery(notebooks: dict[str, dict]) -> str:
         for name, caption in captions(notebook).items():
             picture = f'<source media="(prefers-color-scheme: dark)" srcset="{name}-dark.png">'
             picture = f'<picture>{picture}<img src="{name}.png" width="360" alt="{name}"></picture>'
-            files = "<br>".join(
-                f"{word}: " + " ".join(f"[{kind.upper()}]({name}{variant}.{kind})" for kind in FORMATS)
-                for word, variant in (("light", ""), ("dark", "-dark"))
-            )
+            files = f"[SVG]({name}.svg) [PNG]({name}.png) [dark PNG]({name}-dark.png)"
             rows.append(f"| {picture} | **{name}**<br>{without_bars(caption)}<br>{files} |")
         if rows:
             parts.append(f"\n## [{title(notebook)}](../{path})\n\n| Figure | |\n|:--|:--|\n" + "\n".join(rows) + "\n")

@@ -1,9 +1,10 @@
-"""Write the table of results in README.md from the outputs of the executed notebooks.
+"""Write the table of results, the list of notebooks and every number in README.md from the executed notebooks.
 
-A notebook that has rows in the table prints them, a dictionary a line, in its one code cell tagged "results".
+A notebook that has rows in the table prints them, a dictionary a line, in its one code cell tagged "results". Numbers
+in the text are from the cells tagged "results" and "numbers": <!--08:solved-->3,031<!----> is "solved" of notebook 08.
 
-    python tools/readme.py            write the table
-    python tools/readme.py --check    fail if the table is not the one the notebooks give
+    python tools/readme.py            write them
+    python tools/readme.py --check    fail if one is not what the notebooks give
 """
 
 import argparse
@@ -16,11 +17,39 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
-KEYS = {"function": str, "units": str, "proved": str, "seeds": int, "solved": int}
+KEYS = {"function": str, "units": str, "smallest": str, "proved": str, "seeds": int, "solved": int}
 HEADER = """\
-| Notebook | Function | Hidden units | Proved for | Seeds solved |
-|:--|:--|:--|:--|--:|"""
+| Notebook | Function | Hidden units | None smaller | Proved for | Seeds solved | With the recipe |
+|:--|:--|:--|:--|:--|--:|--:|"""
+# More rows than this of one notebook are summed up in one.
+MOST_ROWS = 3
+# What each notebook is about, and for whom.
+LEVELS = {"school": "no more than school", "course": "a first course", "research": "research"}
+ABOUT = {
+    "00": ("what a neuron, a feature and a circuit are", "school"),
+    "01": ("two units give back a number", "school"),
+    "02": ("the same two units, with other signs", "school"),
+    "03": ("one sign makes it harder to learn", "school"),
+    "04": ("the reconstructor, given a sum", "school"),
+    "05": ("to subtract is to compare, twice", "school"),
+    "06": ("the first circuit that is made of circuits", "school"),
+    "07": ("a tournament of minima in two hidden layers", "school"),
+    "08": ("why seeds fail, decided by their weights", "course"),
+    "09": ("with one input, foretold from the first weights", "course"),
+    "10": ("function, bends and features from weights alone", "course"),
+    "11": ("what decay does, and why smallest is not least in norm", "research"),
+    "12": ("which training finds the smallest network, at equal cost", "course"),
+    "13": ("clipping, sorting, logic, binary addition from the same parts", "course"),
+    "14": ("the maximum of five and of six numbers", "research"),
+    "15": ("near to a product, which no ReLU network computes", "course"),
+    "16": ("with two inputs, foretold without drawing one", "research"),
+    "17": ("six functions in four units, and what company does to training", "course"),
+    "18": ("more features than neurons, decided exactly", "research"),
+    "19": ("certificates that a stranger checks with fractions alone", "research"),
+    "20": ("methods of interpretability, scored where the answer is proved", "research"),
+    "21": ("what it says about interpretability, and what it does not", "course"),
+    "A1": ("proofs for the median and for sorting three", "research"),
+}
 
 
 def cell_source(cell: dict) -> str:
@@ -85,26 +114,97 @@ def without_bars(text: str) -> str:
     return re.sub(r"(?<!\\)\|", r"\\vert ", text)
 
 
+def numbers(notebook: dict) -> dict:
+    """Return all that the cells tagged "results" and "numbers" printed, and the share of the seeds that are solved."""
+    rows = results(notebook)
+    found = {} if len(rows) != 1 else dict(rows[0])
+    if rows:
+        found |= {key: sum(row[key] for row in rows) for key in ("seeds", "solved")}
+        found["share"] = share(found["solved"], found["seeds"])
+    for printed_here in printed(notebook, "numbers"):
+        found |= printed_here
+    return found
+
+
+def summed_up(rows: list[dict]) -> dict:
+    """Return one row for many: of how many functions it speaks, and what they have in common."""
+    units = [sum(map(int, row["units"].split(" + "))) for row in rows]
+    smallest, proved = ({row[key] for row in rows} for key in ("smallest", "proved"))
+    return {
+        "function": rf"\text{{{len(rows)} more functions}}",
+        "units": f"{min(units)} to {max(units)}",
+        "smallest": smallest.pop() if len(smallest) == 1 else "some",
+        "proved": proved.pop() if len(proved) == 1 else "the inputs that each is for",
+        "seeds": sum(row["seeds"] for row in rows),
+        "solved": sum(row["solved"] for row in rows),
+    }
+
+
 def table(notebooks: dict[str, dict]) -> str:
     """Return the table in Markdown: the rows of each notebook with results, under its path from the README."""
-    lines = [HEADER]
+    lines, recipe = [HEADER], {}
+    for notebook in notebooks.values():
+        for found in printed(notebook, "numbers"):
+            recipe |= found.get("by_recipe", {})
     for path, notebook in notebooks.items():
         try:
             rows, name = results(notebook), title(notebook)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        for row in rows:
+        for row in rows if len(rows) <= MOST_ROWS else [summed_up(rows)]:
             function, solved = without_bars(row["function"]), share(row["solved"], row["seeds"])
-            lines.append(f"| [{name}]({path}) | ${function}$ | {row['units']} | {row['proved']} | {solved} |")
+            best = share(*recipe[row["function"]]) if row["function"] in recipe else "–"
+            cells = [f"[{name}]({path})", f"${function}$", row["units"], row["smallest"], row["proved"], solved, best]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
+def minutes(notebook: dict) -> int:
+    """Return about how long a notebook takes to read: 150 words or 12 lines of code a minute, in steps of 5."""
+    text = {
+        kind: [cell_source(c) for c in notebook["cells"] if c["cell_type"] == kind] for kind in ("markdown", "code")
+    }
+    words = sum(len(part.split()) for part in text["markdown"])
+    lines = sum(len(part.splitlines()) for part in text["code"])
+    return max(5, 5 * round((words / 150 + lines / 12) / 5))
+
+
+def contents(notebooks: dict[str, dict]) -> str:
+    """Return the list of notebooks in Markdown: a line, the minutes and the level of each."""
+    lines = ["| Notebook | What it shows | Minutes | For readers with |", "|:--|:--|--:|:--|"]
+    for path, notebook in notebooks.items():
+        line, level = ABOUT[Path(path).name[:2]]
+        lines.append(f"| [{title(notebook)}]({path}) | {line} | {minutes(notebook)} | {LEVELS[level]} |")
+    return "\n".join(lines)
+
+
+def between(text: str, name: str, new: str) -> str:
+    """Return the text with what stands between the two markers of this name replaced."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ValueError(f"README.md must hold {begin} and {end} once each, in this order")
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}"
+
+
+NUMBER = re.compile(r"<!--(\w\d):(\w+)-->[^<]*<!---->")
+
+
 def updated(readme: str, notebooks: dict[str, dict]) -> str:
-    """Return the text of the README with the table between its two markers made anew."""
-    if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(BEGIN) > readme.index(END):
-        raise ValueError(f"README.md must hold {BEGIN} and {END} once each, in this order")
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(notebooks)}\n{END}{rest.split(END)[1]}"
+    """Return the text of the README with its table, its list of notebooks and its numbers made anew."""
+    readme = between(readme, "results", table(notebooks))
+    readme = between(readme, "notebooks", contents(notebooks))
+    by_digits = {Path(path).name[:2]: notebook for path, notebook in notebooks.items()}
+
+    def number(match: re.Match) -> str:
+        digits, key = match.groups()
+        found = numbers(by_digits[digits]) if digits in by_digits else {}
+        if key not in found:
+            raise ValueError(f"README.md wants the number {key!r} of notebook {digits}, which prints none of that name")
+        value = f"{found[key]:,}" if isinstance(found[key], int) else found[key]
+        return f"<!--{digits}:{key}-->{value}<!---->"
+
+    return NUMBER.sub(number, readme)
 
 
 def read_notebooks(root: Path = ROOT) -> dict[str, dict]:
@@ -135,10 +235,10 @@ def write_or_check(file: Path, make: Callable[[str], str], arguments: list[str] 
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> str | None:
-    """Write or check the table; return what is wrong, or None."""
+    """Write or check what the notebooks give; return what is wrong, or None."""
     readme = root / "README.md"
     if not readme.exists():
-        return f"{readme} does not exist; the table has no place to go"
+        return f"{readme} does not exist; it has no place to go"
     return write_or_check(readme, lambda old: updated(old, read_notebooks(root)), arguments)
 
 
