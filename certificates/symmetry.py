@@ -45,6 +45,8 @@ def normal(layers, order):
                 sides = [[(key, abs(c) / size) for key, c in total.items() if c * s > 0] for s in (1, -1)]
                 inside = [side[0][0] if len(side) == 1 and side[0][1] == 1 else None for side in sides]
                 flat = [key if isinstance(key, frozenset) else {frozenset(side)} for key, side in zip(inside, sides)]
-                total = {frozenset().union(*flat): size, **{key: c for key, c in total.items() if c < 0}}
+                whole, total = frozenset().union(*flat), {key: c for key, c in total.items() if c < 0}
+                total[whole] = total.get(whole, 0) + size  # it may be among what is subtracted: relu(-relu(x)) = 0
+                total = {key: c for key, c in total.items() if c}
             values.append(total)
     return values

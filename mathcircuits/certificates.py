@@ -238,7 +238,10 @@ class _Search:
         halved = [
             [h for pair in s for h in ([(both[0], 0), (0, both[1])] if pair == both else [pair])] for s in self.sets
         ]
-        for box in itertools.product(*halved):
+        n = len(halved)
+        choices = itertools.combinations(range(n), self.function.nonzero or n)
+        boxes = (itertools.product(*(halved[j] if j in some else [(0, 0)] for j in range(n))) for some in choices)
+        for box in itertools.chain.from_iterable(boxes):
             corners = itertools.product(
                 *(sorted({Fraction(v) for v in pair if abs(v) < math.inf} or {Fraction(0)}) for pair in box)
             )
@@ -308,9 +311,9 @@ class _Search:
         all its inputs.
         """
         n = self.function.arity
-        everywhere = all(list(s) == [(-math.inf, math.inf)] for s in self.sets)
+        free = self.function.nonzero is None and all(list(s) == [(-math.inf, math.inf)] for s in self.sets)
         inputs = [["x", i + 1] for i in range(n)]
-        if not everywhere or self.terms not in ([[name, *inputs]] for name in ("+", "min", "max")):
+        if not free or self.terms not in ([[name, *inputs]] for name in ("+", "min", "max")):
             return []
         found, usual = [], _sums_of_maxima(self.layers, range(n))
         pairs = list(itertools.combinations(range(n), 2))
@@ -340,6 +343,8 @@ class _Search:
             "function": self.terms,
             "domain": [[[_end_text(v) for v in pair] for pair in s] for s in self.sets],
         }
+        if f.nonzero is not None:
+            data["nonzero"] = f.nonzero
         if point is not None:
             data |= {"bound": str(bound), "point": list(map(str, point))}
         if symmetries:
@@ -384,7 +389,9 @@ def _sums_of_maxima(layers: list, order: Iterable[int]) -> list[dict]:
                     side = frozenset((what, abs(c) / size) for what, c in total.items() if c * sign > 0)
                     (what, c), *more = side or {("none", 0)}
                     parts |= what if isinstance(what, frozenset) and c == 1 and not more else {side}
-                total = {frozenset(parts): size, **{what: c for what, c in total.items() if c < 0}}
+                whole, total = frozenset(parts), {what: c for what, c in total.items() if c < 0}
+                total[whole] = total.get(whole, 0) + size
+                total = {what: c for what, c in total.items() if c}  # as in relu(-relu(x)) = 0
             values.append(total)
     return values
 

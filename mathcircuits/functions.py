@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import reduce
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -36,10 +37,12 @@ class Function:
         low, high: training inputs are uniform on [low, high] in each coordinate, as far as that is in the domain.
         domain: where a network has to agree with it: one set for each input, each a tuple of intervals (low, high),
             which may be infinite or a single number. Left out, all real inputs.
+        nonzero: if given, at most so many inputs are not 0, at a time; so a network has to agree with it there only.
 
     Raises:
         TypeError, ValueError: arguments of the wrong type; widths for another number of inputs; a domain with another
-            number of sets, or with an interval that does not reach into [low, high].
+            number of sets, or with an interval that does not reach into [low, high]; ``nonzero`` out of range, or with
+            a set that 0 is not in.
 
     >>> FUNCTIONS["minimum"](3, -5), FUNCTIONS["minimum"].widths
     (Fraction(-5, 1), (2, 3, 1))
@@ -56,6 +59,7 @@ class Function:
     low: float = -1.0
     high: float = 1.0
     domain: tuple[Set, ...] | None = None
+    nonzero: int | None = None
 
     def __post_init__(self):
         name = checks.instance("the name", self.name, str)
@@ -79,8 +83,18 @@ class Function:
             reach = [a == b or (a <= high and low <= b) for intervals in domain for a, b in intervals]
             if len(domain) != arity or not all(domain) or not all(reach):
                 raise ValueError(sentence)
+        nonzero = self.nonzero
+        if nonzero is not None:
+            nonzero = checks.integer(f"for {name}, nonzero", nonzero, at_least=1)
+            if nonzero > arity or not low <= 0 <= high:
+                raise ValueError(f"for {name}, nonzero={nonzero} was given; wanted at most {arity}, and 0 in the range")
+            if domain is not None and not all(any(a <= 0 <= b for a, b in intervals) for intervals in domain):
+                raise ValueError(
+                    f"for {name}, nonzero={nonzero} was given; wanted a domain whose sets all have 0 in them"
+                )
         # Lists have become tuples, and numpy's numbers those of Python.
-        for field, value in {"arity": arity, "widths": widths, "low": low, "high": high, "domain": domain}.items():
+        known = {"arity": arity, "widths": widths, "low": low, "high": high, "domain": domain, "nonzero": nonzero}
+        for field, value in known.items():
             object.__setattr__(self, field, value)
 
     def __reduce__(self):
@@ -145,6 +159,7 @@ class Function:
         """Draw n inputs, shape (n, arity), each coordinate on its own.
 
         Uniform on [low, high]; where there is a domain, uniform on one of the intervals of its set, each as likely.
+        With ``nonzero``, all but so many coordinates, each choice of them as likely, are then 0.
 
         >>> FUNCTIONS["minimum"].sample(np.random.default_rng(0), 3).shape
         (3, 2)
@@ -154,15 +169,18 @@ class Function:
         checks.instance("the generator", generator, np.random.Generator, wanted="a numpy Generator, as of default_rng")
         n = checks.integer("n", n, at_least=0)
         if self.domain is None:
-            return generator.uniform(self.low, self.high, size=(n, self.arity))
-        drawn = (np.array(intervals)[generator.integers(len(intervals), size=n)] for intervals in self._intervals())
-        return np.column_stack([generator.uniform(*ends.T) for ends in drawn])
+            drawn = generator.uniform(self.low, self.high, size=(n, self.arity))
+        else:
+            sets = (np.array(intervals)[generator.integers(len(intervals), size=n)] for intervals in self._intervals())
+            drawn = np.column_stack([generator.uniform(*ends.T) for ends in sets])
+        return drawn if self.nonzero is None else np.where(some_of(self.arity, self.nonzero, n, generator), drawn, 0.0)
 
     def grid(self, n: int) -> np.ndarray:
         """Return about n inputs, shape (_, arity): the centres of equal boxes that fill [low, high] in each coordinate.
 
         There is an even number of boxes along each coordinate, so the inputs are as symmetric as the range is. In a
-        domain, each interval is filled so, and each single number is taken once.
+        domain, each interval is filled so, and each single number is taken once. With ``nonzero``, so for every choice
+        of so many coordinates, the others being 0.
 
         >>> FUNCTIONS["minimum"].grid(4).tolist()
         [[-0.5, -0.5], [-0.5, 0.5], [0.5, -0.5], [0.5, 0.5]]
@@ -170,13 +188,19 @@ class Function:
         [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
         """
         n = checks.integer("n", n, at_least=1)
-        side = 2 * max(1, round(n ** (1 / self.arity) / 2))
+        free = self.arity if self.nonzero is None else self.nonzero
+        choices = list(combinations(range(self.arity), free))
+        side = 2 * max(1, round((n / len(choices)) ** (1 / free) / 2))
         fill = (np.arange(side) + 0.5) / side
         points = [
             np.concatenate([low + (high - low) * (fill if low < high else np.zeros(1)) for low, high in intervals])
             for intervals in self._intervals()
         ]
-        return np.stack(np.meshgrid(*points, indexing="ij"), -1).reshape(-1, self.arity)
+        parts = []
+        for choice in choices:
+            axes = [points[i] if i in choice else np.zeros(1) for i in range(self.arity)]
+            parts.append(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, self.arity))
+        return np.concatenate(parts)
 
     def _intervals(self) -> list[list[tuple[float, float]]]:
         """For each input, the intervals that training draws from: those of the domain, within [low, high]."""
@@ -185,6 +209,15 @@ class Function:
             [(a, b) if a == b else (max(a, self.low), min(b, self.high)) for a, b in intervals]
             for intervals in (everywhere if self.domain is None else self.domain)
         ]
+
+
+def some_of(n: int, k: int, rows: int, generator: np.random.Generator) -> np.ndarray:
+    """Return truth values, shape (rows, n): in every row k are True, each choice of places as likely.
+
+    >>> some_of(5, 2, 100, np.random.default_rng(0)).sum(1).tolist() == [2] * 100
+    True
+    """
+    return generator.random((rows, n)).argsort(1) < k
 
 
 def _named(name: str) -> Function:

@@ -25,7 +25,7 @@ import z3
 
 from mathcircuits import checks
 from mathcircuits.certificates import certify
-from mathcircuits.functions import Function, Set
+from mathcircuits.functions import Function, Set, some_of
 from mathcircuits.network import Network
 from mathcircuits.terms import RATIOS, WHOLE, Ratios, alike, evaluate
 
@@ -69,9 +69,9 @@ def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: 
     Args:
         left: a network of any depth; floats count as the rational numbers they stand for.
         right: a Function or a Network of the same arity and number of outputs. Where a Function has a domain, the
-            claim is on that.
-        box: the claim is on ``low <= x_i <= high`` instead: one pair (low, high), or one for each input. Bounds
-            may be infinite: ``(0, math.inf)`` is every x_i >= 0.
+            claim is on that; where it has ``nonzero``, the claim is on inputs of which at most so many are not 0.
+        box: the claim is on ``low <= x_i <= high`` instead of the domain: one pair (low, high), or one for each input.
+            Bounds may be infinite: ``(0, math.inf)`` is every x_i >= 0.
         timeout: seconds after which the answer is "undecided"; ``math.inf`` waits for as long as it takes.
 
     Returns:
@@ -102,14 +102,18 @@ def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: 
     domain = right.domain if isinstance(right, Function) else None
     if box is not None:
         domain = tuple((pair,) for pair in checks.box(box, left.arity, finite=False, flat=True))
+    nonzero = right.nonzero if isinstance(right, Function) else None
     name = "the other network" if isinstance(right, Network) else right.name
     claim = f"the network equals {name} " + ("for all real inputs" if domain is None else f"on {_domain_text(domain)}")
+    claim += "" if nonzero is None else f" of which at most {nonzero} {'is' if nonzero == 1 else 'are'} not 0"
     by = "cells" if isinstance(right, Function) and sum(left.widths[1:-1]) > LARGE else "z3"
-    status, point = _ask_cells(left, right, box, timeout) if by == "cells" else _ask_z3(left, right, domain, timeout)
+    status, point = (
+        _ask_cells(left, right, box, timeout) if by == "cells" else _ask_z3(left, right, domain, nonzero, timeout)
+    )
     if status == "undecided":
         return Proof(status, claim, by=by)
     if status == "proved":
-        point = _difference(left, right, domain)
+        point = _difference(left, right, domain, nonzero)
         if point is not None:
             raise RuntimeError(f"{by} proved that {claim}, but exact evaluation gives two values at {_text(point)}")
         return Proof(status, claim, by=by)
@@ -119,11 +123,14 @@ def prove_equal(left: Network, right: Function | Network, *, box=None, timeout: 
     return Proof(status, claim, point, here, there, by)
 
 
-def _ask_z3(left, right, domain, timeout: float) -> tuple[str, tuple[Fraction, ...] | None]:
+def _ask_z3(left, right, domain, nonzero, timeout: float) -> tuple[str, tuple[Fraction, ...] | None]:
     """The verdict, and if refuted a point at which the sides differ."""
     solver, inputs = _solver(timeout), [z3.Real(f"x{i + 1}") for i in range(left.arity)]
     if domain is not None:
         solver.add([_within(x, intervals) for x, intervals in zip(inputs, domain, strict=True)])
+    if nonzero is not None:
+        zeros = itertools.combinations(inputs, left.arity - nonzero)
+        solver.add(z3.Or([z3.And([x == 0 for x in some]) for some in zeros]))
     solver.add(z3.Or([a != b for a, b in zip(_encode(left, inputs), _encode(right, inputs), strict=True)]))
     answer = solver.check()
     if answer == z3.sat:
@@ -182,6 +189,9 @@ def find_network(
         coordinates = checks.listed(f"the point {checks.shown(given)} was given; wanted a list of coordinates", given)
         point = tuple(Fraction(checks.number("a coordinate", x)) for x in coordinates)
         wanted[point] = function(*point)
+        if function.nonzero is not None and sum(x != 0 for x in point) > function.nonzero:
+            few = f"at most {function.nonzero} coordinates that are not 0"
+            raise ValueError(f"the point {_text(point)} was given; {function.name} wants points with {few}")
         if function.domain and not all(map(_contains, function.domain, point)):
             name, sets = function.name, _domain_text(function.domain)
             raise ValueError(f"the point {_text(point)} was given; wanted points of the domain {sets} of {name}")
@@ -292,9 +302,11 @@ Z3 = {
 # --- the same without z3: at many points at once, in whole numbers ----------------------------------------------------
 
 
-def _difference(left: Network, right: Network | Function, domain: Sequence[Set] | None) -> tuple[Fraction, ...] | None:
+def _difference(left: Network, right: Network | Function, domain, nonzero) -> tuple[Fraction, ...] | None:
     """Return a point of the domain at which the sides differ, if there is one among 2,000."""
     points, denominator = _points(domain, left.arity)
+    if nonzero is not None:
+        points = points * some_of(left.arity, nonzero, POINTS, np.random.default_rng(1)).T
     sides = zip(*(_ratios(side, points, denominator) for side in (left, right)), strict=True)
     unequal = np.any([np.broadcast_to(operator.ne(*alike(a, b)[:2]), POINTS) for a, b in sides], axis=0)
     return tuple(Fraction(int(x), denominator) for x in points[:, unequal.argmax()]) if unequal.any() else None

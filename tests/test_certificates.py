@@ -1,6 +1,7 @@
 """Certificates: the checker accepts what is so, and nothing else; what it says is held against brute force."""
 
 import copy
+import dataclasses
 import itertools
 import json
 import shutil
@@ -13,9 +14,10 @@ import check
 import export
 import numpy as np
 import pytest
+import symmetry
 import witnesses
 
-from mathcircuits import FUNCTIONS, Function, Network, circuits, prove_equal, train
+from mathcircuits import FUNCTIONS, Function, Network, certificates, circuits, prove_equal, train
 from mathcircuits.certificates import certify, prove_close
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,8 +47,8 @@ def test_every_circuit_of_the_library_is_certified(name):
 def test_the_checker_stands_alone_and_is_short():
     text = CHECKER.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 150 and "mathcircuits" not in text and "numpy" not in text
-    run = subprocess.run([sys.executable, "-I", "-S", CHECKER], capture_output=True, text=True, check=True)
-    assert run.stdout == "0 of 0 certificates accepted\n"
+    run = subprocess.run([sys.executable, "-I", "-S", CHECKER], capture_output=True, text=True)
+    assert run.returncode == 1 and run.stdout == "0 of 0 certificates accepted\n" and run.stderr == ""
 
 
 def random_network(rng, n, layers=1, biases=True, largest=2):
@@ -254,6 +256,139 @@ def test_the_checker_wants_symmetries_that_are_some():
     shifted = copy.deepcopy(five)
     shifted["weights"][0][0][0] = "2"
     assert not accepted(shifted)
+
+
+SUM = Function("sum of three", 3, "x_1 + x_2 + x_3", lambda m, *x: sum(x[1:], x[0]), (3, 2, 1))
+
+
+def nearly_the_sum():
+    """A network that is the sum where x1 >= x2 >= x3, and not elsewhere, and whose sum of maxima once looked symmetric.
+
+    For i < j it takes off relu(-relu(x_i - x_j)), which is 0, and was taken for relu(x_i - x_j) taken off.
+    """
+    pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
+    differences = [[(k == i) - (k == j) for k in range(3)] for i, j in pairs]
+    unit = [[int(k == n) for k in range(8)] for n in range(8)]
+    second = [[-c if i < j else c for c in unit[n]] for n, (i, j) in enumerate(pairs)]
+    last = [1 if i < j else -1 for i, j in pairs]
+    return Network([[*differences, [1, 1, 1], [-1, -1, -1]], [*second, *unit[6:]], [[*last, 1, -1]]])
+
+
+def test_what_only_looks_symmetric_is_refuted():
+    network = nearly_the_sum()
+    assert network(3, 2, 1) == 6 and network(1, 2, 3) == 6 - 1 - 1 - 2
+    assert certify(network, SUM, symmetry=True).verdict == "refuted"
+    honest = written(network @ Network([[[1, 0, 0], [0, 1, 0], [0, 0, 1]]]), SUM, symmetry=False)
+    assert honest["verdict"] == "refuted"
+    # The order x1 >= x2 >= x3 is one cell, on which nothing is wrong; the forger says that it stands for all six.
+    inside = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 1, 1], [0, -1, -1, -1]]
+    assert all(network(*g[1:]) == sum(g[1:]) for g in inside)
+    forged = {k: honest[k] for k in ("name", "weights", "biases", "function", "domain")}
+    forged |= {"verdict": "equal", "symmetries": [[1, 0, 2], [0, 2, 1]]}
+    two = ["1", "1"]
+    for cuts in (None, [3, 4, *two, None, None], [4, 3, *two, None, None]):
+        assert not accepted({**forged, "cuts": [cuts]})
+
+
+def test_sums_of_maxima_are_the_networks():
+    """The form that symmetries are read from, evaluated, against the network, with many maxima that cancel."""
+    rng = np.random.default_rng(3)
+
+    def value(key, point):
+        if isinstance(key, frozenset):
+            return max(sum((Fraction(c) * value(k, point) for k, c in side), Fraction(0)) for side in key)
+        return {"one": Fraction(1), "none": Fraction(0)}.get(key) if isinstance(key, str) else point[key]
+
+    for _ in range(300):
+        network = random_network(rng, 2, int(rng.integers(1, 4)), largest=1)
+        layers, scale = certificates._whole_layers(network.to_exact())
+        checkers = [([list(map(Fraction, r)) for r in w], list(map(Fraction, b)))
+                    for w, b in zip(network.weights, network.biases, strict=True)]  # fmt: skip
+        (ours,), (theirs,) = certificates._sums_of_maxima(layers, range(2)), symmetry.normal(checkers, range(2))
+        for point in itertools.product([Fraction(k, 2) for k in (-5, -2, -1, 0, 1, 3)], repeat=2):
+            wanted = network(*point)
+            assert sum(c * value(key, point) for key, c in ours.items()) / scale == wanted
+            assert sum(c * value(key, point) for key, c in theirs.items()) == wanted
+
+
+def test_the_checker_refuses_what_it_cannot_answer_for(tmp_path):
+    good = written(circuits.identity(), FUNCTIONS["identity"])
+    assert accepted(good)
+    for wrong in ({"domain": []}, {"domain": [[]]}, {"function": []}, {"nonzero": 0}, {"nonzero": 2}):
+        assert not accepted({**good, **wrong})
+    text = json.dumps(good)
+    for k, bad in enumerate([text[:-1] + ', "verdict": "equal"}', text[:-1] + ', "seen by": "many"}']):
+        path = tmp_path / f"{k}.json"
+        path.write_text(bad, encoding="utf-8")
+        run = subprocess.run([sys.executable, CHECKER, path], capture_output=True, text=True)
+        assert run.returncode == 1 and run.stdout.startswith("REJECTED") and run.stderr == ""
+
+
+# At most so many inputs that are not 0
+
+
+def absolute_values(n, nonzero, **others):
+    definition = lambda m, *x: tuple(map(m.abs, x))  # noqa: E731
+    return Function("absolute values", n, "", definition, (n, 2 * n, n), nonzero=nonzero, **others)
+
+
+def side_by_side(n):
+    rows = [[s * (i == j) for j in range(n)] for i in range(n) for s in (1, -1)]
+    return Network([rows, [[int(k // 2 == i) for k in range(2 * n)] for i in range(n)]])
+
+
+@pytest.mark.parametrize("n, nonzero", [(2, 1), (3, 1), (3, 2), (4, 2)])
+def test_at_most_so_many_inputs_not_zero(n, nonzero):
+    """Random changes to weights; brute force on all points of a grid with so many coordinates not 0 is the oracle."""
+    rng, function, network = np.random.default_rng(n), absolute_values(n, nonzero), side_by_side(n)
+    assert prove_equal(network, function) and accepted(written(network, function))
+    values = [Fraction(k, 2) for k in (-3, -1, 0, 1, 2)]
+    points = [p for p in itertools.product(values, repeat=n) if sum(x != 0 for x in p) <= nonzero]
+    seen = set()
+    for _ in range(30):
+        # A unit that reads two inputs, one of them with a weight that may or may not matter.
+        k, row, column = int(rng.integers(2)), int(rng.integers(n)), int(rng.integers(n))
+        changed = network.with_weight(k, row, column, int(rng.integers(-1, 2)))
+        wrong = [p for p in points if changed(*p) != function(*p)]
+        proof, certificate = prove_equal(changed, function), certify(changed, function)
+        assert bool(proof) == (certificate.verdict == "equal") == (not wrong) and accepted(certificate.data)
+        for point in (proof.counterexample, certificate.point):
+            assert point is None or (changed(*point) != function(*point) and sum(x != 0 for x in point) <= nonzero)
+        seen.add(bool(proof))
+    assert seen == {True, False}
+
+
+def test_few_inputs_are_a_smaller_claim():
+    """Two units that read the sum and its negative: right while one input is not 0, wrong with two."""
+    both = Network([[[1, 1], [-1, -1]], [[1, 1]]])
+    total = Function("total", 2, "", lambda m, x, y: m.abs(x) + m.abs(y), (2, 4, 1), nonzero=1)
+    few, many = prove_equal(both, total), prove_equal(both, dataclasses.replace(total, nonzero=2))
+    assert str(few) == "proved: the network equals total for all real inputs of which at most 1 is not 0"
+    assert many.status == "refuted" and 0 not in many.counterexample
+    certificate = written(both, total)
+    assert accepted(certificate) and not accepted({**certificate, "nonzero": 2})
+    assert not accepted({k: v for k, v in certificate.items() if k != "nonzero"})
+    tilted = Network([[[1, Fraction(1, 2)], [-1, Fraction(-1, 2)]], [[1, 1]]])
+    near = prove_close(tilted, total)
+    assert near.bound == Fraction(1, 2) and near.point[0] == 0 and accepted(near.data)
+    grid = total.grid(100)
+    assert len(grid) == 100 and ((grid != 0).sum(1) <= 1).all()
+    assert ((total.sample(np.random.default_rng(0), 100) != 0).sum(1) == 1).all()
+
+
+@pytest.mark.parametrize(
+    "others, why",
+    [
+        ({"nonzero": 0}, "wanted an integer of at least 1"),
+        ({"nonzero": 4}, "wanted at most 3, and 0 in the range"),
+        ({"nonzero": 1.5}, "wanted"),
+        ({"nonzero": 1, "low": 0.5}, "0 in the range"),
+        ({"nonzero": 1, "domain": (((1, 2),),) * 3}, "sets all have 0 in them"),
+    ],
+)
+def test_what_nonzero_may_not_be(others, why):
+    with pytest.raises((ValueError, TypeError), match=why):
+        absolute_values(3, **others)
 
 
 WITNESSED = [
