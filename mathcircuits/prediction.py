@@ -17,9 +17,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
+from itertools import count
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.polynomial import Chebyshev
 
 from mathcircuits.forms import canonical
 from mathcircuits.functions import Function
@@ -30,7 +33,11 @@ from mathcircuits.wedges import MeanLoss, State, checked_weights, linear_pieces
 
 STAYS, CROSSES, STUCK = "stays", "crosses", "stuck at zero"
 Units = dict[int, tuple[float, float]]  # of one side: |w| and a of each unit
-WITHIN = 1e-4  # what the second order may change a weight by in a jump over many steps
+WITHIN = 2e-4  # what the second order may change a weight by in a jump over many steps
+REST = 1e-8  # what all the steps that are left may change a weight by, for a seed to be at rest
+DAMPED = 0.6  # a jump of s stages damps curvatures up to this times (s² - 1), over the number of steps less one
+MOST_STAGES = 6  # of a jump: the more, the farther it may go
+TOGETHER = 4096  # so many seeds take their jumps together
 DIVERGED = 1e6  # a larger weight does not come back
 NEAR = 0.1  # of a unit's direction, or of what it counts, to a multiple of 1/4 that names it
 SILENT = 0.02  # a unit that counts less, |a| times its largest |w|, is silent
@@ -200,8 +207,7 @@ def _after(target: float, units: Units, time: float) -> Units:
 def _by_wedges(function: Function, weights: tuple[np.ndarray, np.ndarray], lr: float, steps: int) -> Prediction:
     mean = MeanLoss(function)
     begin = mean.state(weights)
-    size = max(64, 2**13 // begin.shape[1] ** 2)  # of groups of seeds whose numbers fit the cache
-    groups = [begin[..., k : k + size] for k in range(0, begin.shape[2], size)]
+    groups = [begin[..., k : k + TOGETHER] for k in range(0, begin.shape[2], TOGETHER)]
     with np.errstate(all="ignore"):  # of runs that diverge
         ends = [_follow(mean, group, lr, steps) for group in groups]
         loss = np.concatenate([mean.of(end) for end in ends])
@@ -219,33 +225,77 @@ def _by_wedges(function: Function, weights: tuple[np.ndarray, np.ndarray], lr: f
 def _follow(mean: MeanLoss, state: State, lr: float, steps: int) -> State:
     """Take gradient steps, x ← x + D(x) with D = -lr ∇, many at once where D hardly changes.
 
-    A jump over n steps leads to x + n D(x + (n - 1)/2 · D(x)). For n = 1 this is the step itself; for more it is right
-    up to terms of third order in n. Every seed chooses its own n, by how much the last step changed the step: for a
-    jump that differs by no more than WITHIN from n D(x), and over which D does not turn round. A seed is at rest when
-    all the steps that are left, each like the next one, would not change a weight by WITHIN².
+    Every seed chooses by its last jump how many, n: so that the next will not leave n D(x) by more than WITHIN, and
+    is damped. It is at rest when all the steps that are left, each like the next one, would not change a weight by
+    REST. The first jumps are short, later ones have more stages: by their number only, so that a seed does not depend
+    on its company.
     """
     end, seeds = state.copy(), np.arange(state.shape[2])
     left, n = np.full(len(seeds), steps), np.ones(len(seeds), dtype=int)
     before, change = np.zeros_like(state), np.zeros(len(seeds))
-    while len(seeds):
-        step = -lr * mean.gradient(state)
-        best = step if n.max() == 1 else -lr * mean.gradient(state + (n - 1) / 2 * step)
-        size = abs(step).max((0, 1))
-        other, apart = np.where(n > 1, best, before), np.where(n > 1, (n - 1) / 2, 1)
-        change = np.maximum(abs(other - step).max((0, 1)) / apart, change / 2)  # it remembers a bend for a while
-        change = np.fmax(change, 1e-300)
-        good = (n == 1) | ((n * (n - 1) / 2 * change <= WITHIN) & (n * change <= 2 * size))
-        taken = np.where(size * left < WITHIN**2, left, n * good)
-        state, left, before = state + taken * best, left - taken, step
-        left[~(abs(state).max((0, 1)) < DIVERGED)] = 0
-        allowed = np.minimum(np.sqrt(1.6 * WITHIN / change), size / change)
-        n = np.clip(np.minimum(2 * n, allowed).astype(int), 1, np.maximum(left, 1))
+    for k in count():
+        stages = min(2 + k // 60, MOST_STAGES)
+        loss, gradient = mean.both(state)
+        step, steepest = -lr * gradient, lr * _steepest(mean, state, loss)
+        n = np.minimum(n, 1 + (DAMPED * (stages**2 - 1) / steepest).astype(int))
+        jump, some = step.copy(), np.flatnonzero(n > 1)
+        if len(some):
+            jump[..., some] = _jump(mean, state[..., some], step[..., some], lr, n[some], stages)
+        pairs = n * (n - 1) / 2
+        bend = abs(np.where(n > 1, jump - n * step, step - before)).max((0, 1)) / np.maximum(pairs, 1)
+        change = np.fmax(np.maximum(bend, change / 2), 1e-300)  # it remembers a bend for a while
+        taken = n * (pairs * change <= WITHIN)
+        rest = abs(step).max((0, 1)) * left < REST
+        state = state + np.where(rest, left * step, (taken > 0) * jump)
+        left, before = np.where(rest | ~(abs(state).max((0, 1)) < DIVERGED), 0, left - taken), step
+        n = np.clip(np.minimum(2 * n, np.sqrt(1.6 * WITHIN / change)).astype(int), 1, np.maximum(left, 1))
         going = left > 0
         if going.mean() < 0.9:
             end[..., seeds] = state
+            if not going.any():
+                return end
             state, before, seeds = state[..., going], before[..., going], seeds[going]
             left, n, change = left[going], n[going], change[going]
-    return end
+
+
+def _steepest(mean: MeanLoss, state: State, loss: np.ndarray) -> np.ndarray:
+    """About the largest curvature of the loss: it limits how many steps a jump may take.
+
+    Two parts. Where the network is f, by Cauchy and Schwarz, at most Σ (w² + a²) high²/3. And a small w turns fast:
+    |a| / |w| times the error where it begins, of the size of the root of the loss. It need not be a bound: a jump that
+    is too long is seen, and not taken.
+    """
+    w, a = (np.sqrt((part**2).sum(0)) for part in (state[:2], state[2:]))
+    turning = (a / np.maximum(w, 1e-12)).max(0) * np.sqrt(loss)
+    return mean.function.high**2 / 3 * (w**2 + a**2).sum(0) + mean.function.high * turning + 1e-300
+
+
+def _jump(mean: MeanLoss, state: State, step: State, lr: float, n: np.ndarray, stages: int) -> State:
+    """Where n > 1 steps lead from a state, right up to terms of third order in n; the first step is given.
+
+    On a direction where one step multiplies by 1 + z, n of them multiply by (1 + z)ⁿ = 1 + n z + n(n-1)/2 z² + ….
+    Two stages would take just this, x + n D(x + (n-1)/2 D(x)); it grows once n z < -2. With more stages a Chebyshev
+    polynomial P(z) = 1 - b T(w0) + b T(w0 + w1 z) begins with the same three terms and stays within 1 up to n z of
+    about -0.65 stages² (Runge-Kutta-Chebyshev methods: van der Houwen and Sommeijer 1980, damped by w0 a little above
+    1). Its stages follow from T_j(s) = 2 s T_{j-1}(s) - T_{j-2}(s).
+    """
+    w0, t, first, second = _chebyshev(stages)
+    w1, b = (n - 1) * first[-1] / second[-1], second[2:] / first[2:] ** 2
+    b = np.concatenate([b[:1], b[:1], b])  # times n / (n - 1), but only ratios matter, and 1 - b T
+    older, moved = np.zeros_like(step), n / (n - 1) * b[1] * w1 * step
+    for j in range(2, stages + 1):
+        here = -lr * mean.gradient(state + moved)
+        pull = w1 * (here - (1 - n / (n - 1) * b[j - 1] * t[j - 1]) * step)
+        older, moved = moved, 2 * b[j] / b[j - 1] * (w0 * moved + pull) - b[j] / b[j - 2] * older
+    return moved
+
+
+@cache
+def _chebyshev(stages: int) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """w0, and there T_j and its first two derivatives for j = 0, …, stages."""
+    w0 = 1 + 2 / (13 * stages**2)
+    polynomials = [Chebyshev.basis(j) for j in range(stages + 1)]
+    return w0, *(np.array([p.deriv(k)(w0) for p in polynomials]) for k in range(3))
 
 
 def _losses_on_grid(function: Function, state: State) -> np.ndarray:

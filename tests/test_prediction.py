@@ -2,6 +2,7 @@
 quadrature, and against the chances in closed form."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from test_wedges import TWO, by_quadrature
 
 from mathcircuits import FUNCTIONS, MeanLoss, canonical, predict, snap, train
 from mathcircuits.naming import formula
+from mathcircuits.prediction import DAMPED, MOST_STAGES, _jump
 
 NAMES = ("identity", "negative_identity", "absolute_value")
 SLOPES = {"identity": (1, -1), "negative_identity": (-1, 1), "absolute_value": (1, 1)}
@@ -258,3 +260,34 @@ def test_runs_and_names_are_no_weights_and_no_functions():
         predict(FUNCTIONS["minimum"], runs, lr=0.1, steps=1)
     with pytest.raises(TypeError, match="'minimum' was given as the function; wanted a Function"):
         predict("minimum", runs.initial, lr=0.1, steps=1)
+
+
+@pytest.mark.parametrize("stages", range(2, MOST_STAGES + 1))
+def test_a_jump_is_right_to_second_order_and_damps(stages):
+    """On D(x) = z x, of which n steps are (1 + z)ⁿ, known by powers of numbers and no polynomial."""
+    n = np.array([2, 3, 10, 40])
+
+    def factor(z):
+        linear = SimpleNamespace(gradient=lambda state: -z * state)
+        start = np.ones((3, 2, len(n)))
+        jumped = start + _jump(linear, start, z * start, 1.0, n, stages)
+        assert np.ptp(jumped, axis=(0, 1)).max() == 0
+        return jumped[0, 0]
+
+    small = 1e-3 / n
+    assert (abs(factor(small) - (1 + small) ** n) <= 1e-9 / 6).all()  # (n z)³ / 6
+    for part in np.linspace(0.01, 1, 50):
+        assert (abs(factor(-DAMPED * (stages**2 - 1) * part / (n - 1))) <= 1).all()
+
+
+def test_a_small_unit_that_turns_fast_does_not_stop_the_jumps():
+    """Its direction is stiff: jumps that ignored it were refused one by one. The ends are those of single steps."""
+    w = np.array([[[0.02, 0.01], [1.3, 0.0], [0.003, -0.001], [-1.3, 0.001]]])
+    a = np.array([[[-0.06, 1.3, -0.2, 1.3]]])
+    predicted, mean = (
+        predict(FUNCTIONS["absolute_sum"], (w, a), lr=0.1, steps=2000),
+        MeanLoss(FUNCTIONS["absolute_sum"]),
+    )
+    for _ in range(2000):
+        w, a = (layer - 0.1 * gradient for layer, gradient in zip((w, a), mean.gradients((w, a)), strict=True))
+    assert max(abs(predicted.final[0] - w).max(), abs(predicted.final[1] - a).max()) < 1e-3
