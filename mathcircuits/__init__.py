@@ -7,6 +7,7 @@ from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, us
 from mathcircuits.forms import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
 from mathcircuits.functions import BITS, FUNCTIONS, Function
 from mathcircuits.naming import Circuit, Neuron
+from mathcircuits.hiding import Hidden, hide
 from mathcircuits.network import Network
 from mathcircuits.optimal import OptimalRuns, Recipe, fewest_units, train_optimal
 from mathcircuits.plotting import (
@@ -37,6 +38,7 @@ __all__ = [
     "Circuit",
     "Function",
     "FunctionForm",
+    "Hidden",
     "Kink",
     "MeanLoss",
     "Network",
@@ -62,6 +64,7 @@ __all__ = [
     "fewest_units",
     "find_network",
     "function_form",
+    "hide",
     "merge_layers",
     "predict",
     "prove_close",

@@ -41,7 +41,7 @@ from mathcircuits.proof import Proof, prove_equal
 
 ROUNDING = 1e-12  # errors below this are those of float64
 FINISHED = 2e-3  # the root mean squared error at which training is taken to have arrived
-NEAR = 0.1  # how far a weight may be from its fraction for the network to be read by its weights
+NEAR = 0.05  # kinks of a noisy circuit are as near to those of the circuit, or bend no more
 CELLS = 10_000  # for the exact bound of a deep network
 
 
@@ -155,9 +155,9 @@ def read(
             what makes less difference is left out, and the exact network must come as near. It must also be within
             what the network's own numbers scatter: 0.98 \\|x\\|, learned to a thousandth, is not \\|x\\|. Exact
             networks are read exactly. The last of the defaults is from measurement: networks of six functions with
-            a loss below 1e-6 (SGD, Adam, weight decay, 2 to 32 units) had errors up to 0.02, noise of 1e-3 in all weights of
-            networks widened to 32 units a layer gave up to 0.06, and of 1,200 random networks none came within 0.05 of
-            a function of the library. (One input and few units are soon near small fractions by chance, however.)
+            a loss below 1e-6 (SGD, Adam, weight decay, 2 to 32 units) had errors up to 0.02, noise of 1e-3 in all
+            weights of networks widened to 32 units a layer gave up to 0.06, and of 1,200 random networks none came
+            within 0.05 of a function of the library. (One input and few units are soon near small fractions by chance, however.)
         nearness: how far direction and coefficients of a unit may be from small fractions to be named by them. Of the
             smallest networks with such a loss no direction was farther than 0.004, with noise of 1e-3 than 0.005.
         max_denominator: of small fractions, in weights and in what is read.
@@ -241,7 +241,7 @@ def _reduced(given: Network, box, tolerances, max_denominator, library) -> tuple
         near = []
         for exact, by in _candidates(given, box, slack, max_denominator, library):
             error = _largest_error(given, exact, box)
-            if error <= slack and _precise(given, exact, box, by):
+            if error <= slack and _precise(given, exact, box, _tidy(given, exact, box, slack, by)):
                 if _identified(exact, box, library)[0]:
                     return slack, exact, error, by
                 near.append((error, slack, exact, by))
@@ -254,9 +254,7 @@ def _reduced(given: Network, box, tolerances, max_denominator, library) -> tuple
 def _candidates(given: Network, box, slack, max_denominator, library) -> Iterator[tuple[Network, str]]:
     """Exact networks that it may be: by rounding its own canonical form, and by rounding that of its function."""
     own = canonical(_levelled(given), tolerance=slack)
-    rounded = snap(own, max_denominator=max_denominator)
-    by = "weights" if rounded.distance <= NEAR else "function"
-    yield _simplest(canonical(rounded.network), box), by
+    yield _simplest(canonical(snap(own, max_denominator=max_denominator).network), box), "weights"
     forms = [_sparse(given, box, slack, k) for k in range(given.widths[-1])]
     rounded = []
     for form, _ in forms:
@@ -293,15 +291,25 @@ def _decimals(form: FunctionForm, error: float, max_denominator: int) -> Functio
     return FunctionForm(numbers[0][0], tuple(numbers[1]), tuple(Kink(tuple(n), t, b) for n, t, b in kinks))
 
 
-def _precise(given: Network, exact: Network, box, by: str) -> bool:
+def _tidy(given: Network, exact: Network, box, slack, by: str) -> bool:
+    """Whether it is the exact network's circuit with noise, not one of other kinks that cancel jointly."""
+    if not _one_layer(given) or not _one_layer(exact):
+        return by == "weights"
+    kinks = [np.array([*kink.normal, kink.offset], dtype=float) for kink in function_form(exact, box=box).kinks]
+    own = function_form(given, box=box, tolerance=slack).kinks
+    others = [k for k in own if not any(abs(np.array([*k.normal, k.offset]) - e).max() <= NEAR for e in kinks)]
+    return all(abs(kink.bend) <= NEAR for kink in others)
+
+
+def _precise(given: Network, exact: Network, box, tidy: bool) -> bool:
     """Whether the network differs from the exact one by no more than its own numbers scatter.
 
     What is smaller than FINISHED is taken for training that has stopped. What is larger is compared with the changes
     that alter *one* number of the exact function: its scale, its constant, a slope, a shift, or one number of one of
     its linear pieces. If one of them explains the difference, the network is precisely another function. Scatter is
-    spread over all numbers, and one of them explains the less, the more there are. The limits below are measured: of
-    600 circuits with noise of up to 1e-3 in all weights, one number shrank the difference by 4.4 at most, or by 39 if
-    the function has two numbers only; of trained networks by 2, and there near misses, half learned, begin at 1.3.
+    spread over all numbers, and the more there are, the less one explains. The limits are measured. Of 600 circuits
+    without biases and noise of up to 1e-3 in all weights, one number shrank the difference by 4.4 at most, or by 39 if
+    the function has two numbers only. Of trained networks, near misses that are half learned begin at 1.3.
     """
     points = _grid(box)
     gradients, constants, values = _affine(exact, points)
@@ -318,8 +326,7 @@ def _precise(given: Network, exact: Network, box, by: str) -> bool:
         columns = columns[:, (columns != 0).any(axis=0)]
         explained = ((columns.T @ rest[:, k]) ** 2 / (columns**2).sum(axis=0)).max() / len(points)
         left = math.sqrt(max(size**2 - explained, 0))
-        numbers = single.shape[1] if given.bias_free else math.inf
-        limit = 1.25 if by == "function" else 40 if numbers == 2 else 4.5 if numbers < math.inf else 2.5
+        limit = 1.25 if not (tidy and given.bias_free) else 40 if single.shape[1] == 2 else 4.5
         if size > limit * left:
             return False
     return True
