@@ -6,8 +6,8 @@ from mathcircuits.failures import why_failed
 from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
 from mathcircuits.forms import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
 from mathcircuits.functions import BITS, FUNCTIONS, Function
-from mathcircuits.naming import Circuit, Neuron
 from mathcircuits.hiding import Hidden, hide
+from mathcircuits.naming import Circuit, Neuron
 from mathcircuits.network import Network
 from mathcircuits.optimal import OptimalRuns, Recipe, fewest_units, train_optimal
 from mathcircuits.plotting import (

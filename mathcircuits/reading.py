@@ -157,7 +157,8 @@ def read(
             networks are read exactly. The last of the defaults is from measurement: networks of six functions with
             a loss below 1e-6 (SGD, Adam, weight decay, 2 to 32 units) had errors up to 0.02, noise of 1e-3 in all
             weights of networks widened to 32 units a layer gave up to 0.06, and of 1,200 random networks none came
-            within 0.05 of a function of the library. (One input and few units are soon near small fractions by chance, however.)
+            within 0.05 of a function of the library. (One input and few units are soon near small fractions by chance,
+            however.)
         nearness: how far direction and coefficients of a unit may be from small fractions to be named by them. Of the
             smallest networks with such a loss no direction was farther than 0.004, with noise of 1e-3 than 0.005.
         max_denominator: of small fractions, in weights and in what is read.
