@@ -277,7 +277,7 @@ def _decimals(form: FunctionForm, error: float, max_denominator: int) -> Functio
     """Every number as the simplest fraction within its error: a small denominator, else two decimals; or None."""
 
     def simplest(value):
-        if error > 1e-3:
+        if error > 2e-3:
             return None
         for denominator in [*range(1, max_denominator + 1), 5, 10, 20, 25, 50, 100]:
             fraction = Fraction(round(value * denominator), denominator)
@@ -395,7 +395,7 @@ def _sparse(given: Network, box, slack, output: int) -> tuple[FunctionForm, floa
         kept = np.delete(kept, fixed + missed.argmin())
     constant, *slope = fit[:fixed].tolist()
     left = [kinks[k - fixed]._replace(bend=bend) for k, bend in zip(kept[fixed:], fit[fixed:].tolist(), strict=True)]
-    return FunctionForm(constant, tuple(slope), tuple(left)), 3 * math.sqrt(error) + 1e-6
+    return FunctionForm(constant, tuple(slope), tuple(left)), 10 * math.sqrt(error) + 1e-6
 
 
 def _kinks(given: Network, box, output: int, points: np.ndarray) -> list[Kink]:
