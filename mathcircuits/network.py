@@ -377,8 +377,8 @@ class Network:
         kinds = [torch.nn.Linear if k % 2 == 0 else torch.nn.ReLU for k in range(len(layers))]
         if len(layers) % 2 == 0 or not all(map(isinstance, layers, kinds)):
             found = ", ".join(type(layer).__name__ for layer in layers) or type(given).__name__
-            wanted = "a Network, a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear, its state_dict, a list of "
-            wanted += "matrices, or (matrices, biases)"
+            wanted = "a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear, its state_dict, a list of matrices, "
+            wanted += "or (matrices, biases)"
             path = isinstance(given, str | os.PathLike)
             hint = "; torch.load(file, weights_only=True) gives what a file holds" * path
             raise TypeError(f"{found} was given; wanted {wanted}{hint}")

@@ -564,7 +564,7 @@ def test_kinds_of_input():
 
 LINEAR = torch.nn.Linear(2, 2)
 BAD = [
-    (3, TypeError, "int was given; wanted a Network"),
+    (3, TypeError, "int was given; wanted a torch.nn.Sequential"),
     ("minimum", TypeError, "str was given"),
     (None, TypeError, "NoneType was given"),
     ([], TypeError, "list was given"),
