@@ -180,8 +180,8 @@ def trained(base: int, tasks=tuple(TASKS), widths=WIDTHS) -> list[tuple[str, str
 
 def disguised(base: int, tasks=tuple(TASKS), noises=(0.0, 1e-3)) -> list[tuple[str, str, list[Network]]]:
     groups = []
-    for noise, (k, task) in itertools.product(noises, enumerate(tasks)):
-        seeds = [base + 10 * k + s for s in range(SEEDS)]
+    for noise, task in itertools.product(noises, tasks):
+        seeds = [base + 10 * list(TASKS).index(task) + s for s in range(SEEDS)]
         made = [mc.hide(TASKS[task], width=24, seed=s, noise=noise).network.to_float() for s in seeds]
         groups.append((f"disguised, noise {noise:g}", task, made))
     return groups
