@@ -298,6 +298,16 @@ def test_near_misses_are_read_as_what_they_are(formula, wide):
     assert (reading.function, reading.formula) == (None, formula)
 
 
+def test_a_near_miss_that_scatters_a_little_is_not_the_function():
+    """0.97 |x|, off by another wide network: near |x| within 0.05, but one number explains most of the difference."""
+    rng = np.random.default_rng(18)
+    scatter = Network([rng.normal(size=(30, 1)), [3e-4 * rng.normal(size=30)]], [rng.normal(size=30), [0]])
+    for scale, name in ((0.97, None), (1.0, "absolute_value")):
+        network = Network([[[1.0], [-1]], [[scale, scale]]]) + scatter
+        assert off(network, FUNCTIONS["absolute_value"]) < 0.05
+        assert read(network).function == name
+
+
 def test_deep_networks_are_read_by_function_with_a_proved_bound():
     """The minimum in two hidden layers of eight units, none of them one of ours: rotated, and with noise."""
     rng, turn = np.random.default_rng(16), np.linalg.qr(np.random.default_rng(16).normal(size=(8, 8)))[0]

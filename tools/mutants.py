@@ -283,7 +283,7 @@ FAULTS = (
         "mathcircuits/reading.py",
         "if error <= slack and _precise(given, exact, box, _tidy(given, exact, box, slack, by)):",
         "if error <= slack:",
-        "tests/test_reading.py::test_near_misses_are_read_as_what_they_are",
+        "tests/test_reading.py::test_a_near_miss_that_scatters_a_little_is_not_the_function",
     ),
     Fault("mathcircuits/reading.py", "if _within([(f.low, f.high)] * f.arity, box)]", "]", "tests/test_reading.py"),
     Fault(
