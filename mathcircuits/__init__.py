@@ -6,6 +6,7 @@ from mathcircuits.failures import why_failed
 from mathcircuits.figures import INK, MUTED, NEGATIVE, POSITIVE, save_figure, use_style
 from mathcircuits.forms import FunctionForm, Kink, Snapped, canonical, function_form, merge_layers, snap
 from mathcircuits.functions import BITS, FUNCTIONS, Function
+from mathcircuits.hiding import Hidden, hide
 from mathcircuits.naming import Circuit, Neuron
 from mathcircuits.network import Network
 from mathcircuits.optimal import OptimalRuns, Recipe, fewest_units, train_optimal
@@ -38,6 +39,7 @@ __all__ = [
     "Circuit",
     "Function",
     "FunctionForm",
+    "Hidden",
     "Kink",
     "MeanLoss",
     "Network",
@@ -63,6 +65,7 @@ __all__ = [
     "fewest_units",
     "find_network",
     "function_form",
+    "hide",
     "merge_layers",
     "predict",
     "prove_close",

@@ -13,6 +13,7 @@ from mathcircuits.network import Network, linear_formula, node_names
 
 Terms = list[tuple]  # what a sum is made of: pairs (coefficient, text)
 LONGEST = 60  # characters of a formula inside the name of a unit
+LARGEST = 24  # hidden units of a deep network up to which it is written out
 
 
 class Neuron(NamedTuple):
@@ -204,7 +205,7 @@ def _signals(scaled: Network, k: int, slack: float, nearness: float, max_denomin
         *values, constant = row if ideal is None else ideal
         terms = [(v, name) for v, name in zip(values, inputs, strict=True) if v != 0]
         size = abs(out).max()
-        if k and size > slack:
+        if k and size > slack and sum(below.widths[1:-1]) <= LARGEST:
             # In terms of the inputs, if that is short.
             own = canonical(Network([*below.weights[:-1], [out / size]], [*below.biases[:-1], [bias / size]]))
             own, off = (own, 0.0) if own.exact else snap(own, max_denominator=max_denominator)

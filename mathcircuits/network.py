@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -351,24 +352,62 @@ class Network:
         return torch.nn.Sequential(*layers[:-1])
 
     @classmethod
-    def from_torch(cls, module: torch.nn.Sequential) -> Network:
-        """Return the network that a Sequential of Linear, ReLU, Linear, ..., Linear holds, in float64.
+    def from_torch(cls, given) -> Network:
+        """Return the network that something holds, in float64 (exact if it is lists of integers and Fractions).
+
+        Args:
+            given: a ``torch.nn.Sequential`` of Linear, ReLU, Linear, ..., Linear; a ``state_dict`` (it does not say
+                what stands between its layers: ReLU is assumed); a list of matrices; or (matrices, biases).
 
         Raises:
-            TypeError: any other module.
+            TypeError, ValueError: anything else.
 
-        >>> Network.from_torch(Network([[[1], [-1]], [[1, -1]]]).to_torch()).widths
-        (1, 2, 1)
+        >>> module = Network([[[1], [-1]], [[1, -1]]]).to_torch()
+        >>> Network.from_torch(module).widths, Network.from_torch(module.state_dict()).widths
+        ((1, 2, 1), (1, 2, 1))
         """
-        layers = list(module) if isinstance(module, torch.nn.Sequential) else []
+        if isinstance(given, Mapping):
+            return cls(*_from_state(given))
+        depth = _depth(given[0]) if isinstance(given, list | tuple) and len(given) else 0
+        if depth == 3 and len(given) == 2:
+            return cls(*given)
+        if depth == 2 or isinstance(given, np.ndarray | torch.Tensor) and given.ndim == 3:
+            return cls(given)
+        layers = list(given) if isinstance(given, torch.nn.Sequential) else []
         kinds = [torch.nn.Linear if k % 2 == 0 else torch.nn.ReLU for k in range(len(layers))]
         if len(layers) % 2 == 0 or not all(map(isinstance, layers, kinds)):
-            found = ", ".join(type(layer).__name__ for layer in layers) or type(module).__name__
-            wanted = "a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear"
-            hint = "; of a state_dict, read(state_dict).given is the network" * isinstance(module, Mapping)
+            found = ", ".join(type(layer).__name__ for layer in layers) or type(given).__name__
+            wanted = "a torch.nn.Sequential of Linear, ReLU, Linear, ..., Linear, its state_dict, a list of matrices, "
+            wanted += "or (matrices, biases)"
+            path = isinstance(given, str | os.PathLike)
+            hint = "; torch.load(file, weights_only=True) gives what a file holds" * path
             raise TypeError(f"{found} was given; wanted {wanted}{hint}")
         biases = [torch.zeros(m.out_features) if m.bias is None else m.bias for m in layers[::2]]
+        if any(m.weight.is_complex() for m in layers[::2]):
+            raise TypeError("complex weights were given; wanted real ones")
         return cls([m.weight.double() for m in layers[::2]], [b.double() for b in biases])
+
+
+def _depth(value) -> int:
+    if isinstance(value, list | tuple):
+        return 1 + _depth(value[0]) if value else 1
+    return np.ndim(value)
+
+
+def _from_state(state: Mapping) -> tuple[list, list]:
+    if not all(isinstance(t, torch.Tensor | np.ndarray) for t in state.values()):
+        raise TypeError("a dictionary of other things than tensors was given; wanted a state_dict")
+    weights, biases = {}, {}
+    for key, value in state.items():
+        layer, _, kind = str(key).rpartition(".")
+        if torch.as_tensor(value).is_complex():
+            raise TypeError("complex weights were given; wanted real ones")
+        if (kind, value.ndim) not in (("weight", 2), ("bias", 1)):
+            raise ValueError(f"a state_dict with {key} of shape {tuple(value.shape)} was given; wanted Linear layers")
+        (weights if kind == "weight" else biases)[layer] = torch.as_tensor(value).double()
+    if not weights or not biases.keys() <= weights.keys():
+        raise ValueError("a state_dict without weights was given; wanted Linear layers")
+    return list(weights.values()), [biases.get(k, torch.zeros(len(w))).double() for k, w in weights.items()]
 
 
 def node_names(widths: Sequence[int]) -> list[list[str]]:
