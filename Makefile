@@ -25,9 +25,14 @@ figures: run  ## the same: figures are exported by the notebooks
 slides: | $(VENV)/.installed  ## build the slides from the notebooks and figures as they are, in seconds
 	$(BIN)/python tools/slides.py
 
-study: | $(VENV)/.installed  ## make the runs that notebooks 08, 09 and 12 read anew, in minutes; 12's go on after an interruption
+study: | $(VENV)/.installed  ## make the runs that notebooks read anew, in about two hours; some go on after an interruption
 	$(BIN)/python studies/compare_regimens.py
 	$(BIN)/python studies/train_on.py
+	$(BIN)/python studies/read_foreign.py
+	$(BIN)/python studies/predict_two_inputs.py
+	$(BIN)/python studies/several_functions.py
+	$(BIN)/python studies/superposition.py
+	$(BIN)/python studies/hidden_circuits.py
 
 certificates: build/certificates  ## write the certificates where something changed, and check them all
 	$(PYTHON) certificates/check.py certificates/*.json
@@ -71,7 +76,8 @@ build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt constraints.txt 
 	@$(BIN)/jupyter nbconvert --log-level=WARN --to notebook --coalesce-streams --inplace $(@D)/executed.ipynb
 	@mv $(@D)/started $@
 
-$(patsubst %,build/%/executed,$(filter %08_every_seed %09_predicting_the_weights %12_training_regimens,$(NAMES))): $(wildcard studies/*.py notebooks/data/*.csv)
+$(patsubst %,build/%/executed,$(filter %08_every_seed %09_predicting_the_weights %10_reading_circuits %12_training_regimens %16_predicting_two_inputs \
+	%17_several_functions_one_network %18_absolute_values_in_superposition %20_hidden_circuits,$(NAMES))): $(wildcard studies/*.py notebooks/data/*.csv)
 
 build/19_proofs_to_check/executed: build/certificates $(wildcard certificates/*.py notebooks/data/witnesses.csv)
 build/certificates: $(PACKAGE) tools/certificates.py | $(VENV)/.installed
