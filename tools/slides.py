@@ -17,7 +17,7 @@ import typst
 from gallery import captions
 from readme import ROOT, numbers, read_notebooks, title
 
-from mathcircuits import Network, circuits, figures
+from mathcircuits import Network, circuits, figures, shared
 
 SLIDES = ROOT / "slides"
 NAME = "mathematical-circuits"
@@ -59,6 +59,7 @@ def facts(notebooks: dict[str, dict]) -> dict:
         found[Path(path).name[:2]] = entry | {"numbers": numbers(notebook)}
     networks = {name: getattr(circuits, name)() for name in DRAWN}
     networks |= {"half-positive": circuits.positive_reconstructor(), "half-negative": circuits.negative_reconstructor()}
+    networks["six"] = shared(["identity", "negative_identity", "absolute_value", "addition", "subtraction", "minimum"])
     drawings = {name: drawn(network) for name, network in networks.items()}
     palette["to_dark"] = [[round(float(entry), 6) for entry in row] for row in figures.TO_DARK]
     return {"palette": palette, "circuits": drawings, "notebooks": found}
