@@ -8,6 +8,9 @@ PACKAGE := $(wildcard mathcircuits/*.py mathcircuits/*.mplstyle)
 NAMES := $(patsubst notebooks/%.ipynb,%,$(sort $(wildcard notebooks/[0-9A]*.ipynb)) \
 	$(sort $(wildcard notebooks/solutions/*.ipynb)))
 
+# Two notebooks at a time: each of them uses one core.
+MAKEFLAGS += --jobs=2
+
 # Tiny tensors train fastest on one thread; set OMP_NUM_THREADS to try another number.
 export OMP_NUM_THREADS ?= 1
 # A kernel installed for the user must not stand in for the one in the environment.
@@ -19,6 +22,10 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/make \1	/p' Makefile
 
 run: build/published  ## execute every notebook that changed, write figures/, the table in README.md and the slides
+
+# make 06 executes one notebook, and its figures and outputs are published with the next make run.
+$(foreach name,$(filter-out solutions/%,$(NAMES)),$(eval $(firstword $(subst _, ,$(name))): build/$(name)/executed))
+.PHONY: $(foreach name,$(filter-out solutions/%,$(NAMES)),$(firstword $(subst _, ,$(name))))
 
 figures: run  ## the same: figures are exported by the notebooks
 
@@ -67,7 +74,7 @@ $(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
 # is edited meanwhile counts as newer. The kernel's log shows errors only: it warns
 # of every unencrypted local connection. Streams are joined in a second command: while executing it has no effect.
 build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt constraints.txt | $(VENV)/.installed
-	@echo "executing notebooks/$*.ipynb"
+	@echo "executing notebooks/$*.ipynb ($(words $(wildcard build/*/executed build/solutions/*/executed)) of $(words $(NAMES)) done)"
 	@rm -rf $(@D) && mkdir -p $(@D)/figures && touch $(@D)/started && cp $< $(@D)/source.ipynb
 	@MATHCIRCUITS_FIGURES=$(abspath $(@D)/figures) $(BIN)/jupyter nbconvert --log-level=WARN --to notebook --execute \
 		--ExecutePreprocessor.kernel_name=python3 --ExecutePreprocessor.record_timing=False \

@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -206,6 +207,13 @@ _AS_DATA = {
 # --- cutting ---------------------------------------------------------------------------------------------------------
 
 
+def _written(value: Fraction) -> str:
+    """Write a fraction of any length; ``str`` refuses integers of more than 4,300 digits."""
+    value = Fraction(value)
+    numerator, denominator = (format(Decimal(part), "f") for part in (value.numerator, value.denominator))
+    return numerator if value.denominator == 1 else f"{numerator}/{denominator}"
+
+
 class _Cut(Exception):
     """A cell has to be cut: the places of two vectors in it, and the values there of what is zero between them."""
 
@@ -267,7 +275,7 @@ class _Search:
                 between = [high * v - low * u for u, v in zip(cell[i], cell[j], strict=True)]
                 g = _vector(between)
                 size = Fraction(*next((a, b) for a, b in zip(g, between, strict=True) if b)) if any(between) else 1
-                parent[place] = [i, j, str(-low * size), str(high * size), None, None]
+                parent[place] = [i, j, _written(-low * size), _written(high * size), None, None]
                 todo += [([*cell[:out], g, *cell[out + 1 :]], parent[place], 4 + n) for n, out in enumerate((i, j))]
             else:
                 self.n_cells += 1
@@ -338,15 +346,15 @@ class _Search:
         data = {
             "name": f.name,
             "verdict": verdict,
-            "weights": [[list(map(str, row)) for row in w] for w in network.weights],
-            "biases": [list(map(str, b)) for b in network.biases],
+            "weights": [[list(map(_written, row)) for row in w] for w in network.weights],
+            "biases": [list(map(_written, b)) for b in network.biases],
             "function": self.terms,
             "domain": [[[_end_text(v) for v in pair] for pair in s] for s in self.sets],
         }
         if f.nonzero is not None:
             data["nonzero"] = f.nonzero
         if point is not None:
-            data |= {"bound": str(bound), "point": list(map(str, point))}
+            data |= {"bound": _written(bound), "point": list(map(_written, point))}
         if symmetries:
             data["symmetries"] = symmetries
         if verdict in ("equal", "close"):
