@@ -74,7 +74,7 @@ $(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
 # is edited meanwhile counts as newer. The kernel's log shows errors only: it warns
 # of every unencrypted local connection. Streams are joined in a second command: while executing it has no effect.
 build/%/executed: notebooks/%.ipynb $(PACKAGE) requirements.txt constraints.txt | $(VENV)/.installed
-	@echo "executing notebooks/$*.ipynb ($(words $(wildcard build/*/executed build/solutions/*/executed)) of $(words $(NAMES)) done)"
+	@echo "executing notebooks/$*.ipynb ($$(ls build/*/executed build/solutions/*/executed 2>/dev/null | wc -l) of $(words $(NAMES)) done)"
 	@rm -rf $(@D) && mkdir -p $(@D)/figures && touch $(@D)/started && cp $< $(@D)/source.ipynb
 	@MATHCIRCUITS_FIGURES=$(abspath $(@D)/figures) $(BIN)/jupyter nbconvert --log-level=WARN --to notebook --execute \
 		--ExecutePreprocessor.kernel_name=python3 --ExecutePreprocessor.record_timing=False \

@@ -109,10 +109,10 @@ BAD = [
     (mc.read, (MINIMUM,), {"max_denominator": 1.5}, TypeError, "^max_denominator 1.5 was given"),
     (
         Network.from_torch,
-        (IDENTITY.to_torch().state_dict(),),
+        ("mine.pt",),
         {},
         TypeError,
-        r"of a state_dict, read\(state_dict\).given is",
+        r"torch.load\(file, weights_only=True\) gives what a file holds",
     ),
     # plotting
     (

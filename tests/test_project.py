@@ -162,6 +162,11 @@ def test_numbers_in_the_text_are_those_of_the_notebooks():
             readme.updated(f"{markers}<!--{wrong}--><!---->", notebooks)
 
 
+def test_numbers_of_many_rows_are_their_sums():
+    found = readme.numbers(executed(f"{ROW}\n{ROW | {'solved': 9}}\n"))
+    assert found == {"seeds": 2000, "solved": 480, "share": "480 of 2,000 (24 %)"}
+
+
 def test_every_notebook_has_its_line():
     digits = {path.name[:2] for path in (ROOT / "notebooks").glob("[0-9A]*.ipynb")}
     assert digits <= set(readme.ABOUT)
